@@ -36,11 +36,21 @@ export interface Sink {
   close(): Promise<void>;
 }
 
+/** What became of a delivery, for the cursor that passes it. */
+export interface Committed {
+  recordsStored: number;
+  pointsStored: number;
+  recordsDead: number;
+  pointsDead: number;
+  /** The sink's last `state`, when it gave one. */
+  state?: unknown;
+}
+
 export interface Source {
   /** Waits for records and returns them, or undefined once the signal is aborted and nothing is left to give. */
   take(signal: AbortSignal): Promise<Delivery | undefined>;
-  /** The delivery is stored, dead-lettered or counted as dropped: the cursor passes it, durably, with `state`. */
-  commit(delivery: Delivery, state: unknown): Promise<void> | void;
+  /** The delivery is stored, dead-lettered or counted as dropped: the cursor passes it, durably. */
+  commit(delivery: Delivery, done: Committed): Promise<void> | void;
 }
 
 /** Takes what a sink will never store; resolves when that is on disk. */

@@ -1,0 +1,62 @@
+/**
+ * How far one reader of a journal has come. Owns one small file per cursor and promises that it holds either the old
+ * place or the new one, whole: position, the sink's own state and the running totals move together or not at all.
+ */
+import { closeSync, fdatasyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+export interface CursorTotals {
+  recordsStored: number;
+  pointsStored: number;
+  /** Rejected by the sink and kept as dead letters. */
+  recordsDead: number;
+  pointsDead: number;
+  /** Lost on purpose or by damage, by reason. */
+  pointsDropped: Record<string, number>;
+}
+
+export interface CursorState {
+  /** The journal it belongs to; another id means that the journal was replaced. */
+  journalId: number;
+  position: number;
+  /** Points of the journal before this cursor's first position. */
+  pointsBefore: number;
+  /** What an append-only sink must find again beside the position. */
+  sink: unknown;
+  totals: CursorTotals;
+}
+
+export function emptyTotals(): CursorTotals {
+  return { recordsStored: 0, pointsStored: 0, recordsDead: 0, pointsDead: 0, pointsDropped: {} };
+}
+
+/** @returns the cursor kept at `path`, or undefined when there is none or it is not whole. */
+export function loadCursor(path: string): CursorState | undefined {
+  try {
+    const kept = JSON.parse(readFileSync(path, 'utf8')) as CursorState;
+    return Number.isSafeInteger(kept.position) && Number.isSafeInteger(kept.journalId) ? kept : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Replaces the cursor at `path`. The new bytes are on disk before the name moves; whether the move itself survives a
+ * power cut is left to the file system: the old cursor is as true as the new one, only older.
+ */
+export function saveCursor(path: string, state: CursorState): void {
+  writeFileAtomically(path, JSON.stringify(state));
+}
+
+/** Writes a small file so that a reader finds the old text or the new one. Mode 0640 unless given. */
+export function writeFileAtomically(path: string, text: string, mode = 0o640): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
+  const fd = openSync(`${path}.new`, 'w', mode);
+  try {
+    writeSync(fd, text);
+    fdatasyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(`${path}.new`, path);
+}

@@ -1,0 +1,36 @@
+/**
+ * One owner per directory. Owns the lock and promises that the kernel gives it back when its holder dies, however it
+ * dies: it is SQLite's own file lock on an otherwise empty database, not a pid in a file that outlives its process.
+ */
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { MetricStreamError } from '../errors.ts';
+
+/**
+ * Takes the directory exclusively, across processes and within this one.
+ * @throws MetricStreamError `directory_locked` when another program holds it.
+ */
+export function lockDirectory(dir: string): { release(): void } {
+  const path = join(dir, 'lock.db');
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(path);
+    database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
+  } catch (cause) {
+    database?.close();
+    const busy = cause instanceof Error && /locked|busy/i.test(cause.message);
+    throw new MetricStreamError(
+      busy ? 'directory_locked' : 'directory_unusable',
+      busy
+        ? `${dir} is in use by another MetricStream program; stop it or give this one another state_dir`
+        : `cannot take the lock ${path}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { retryable: false, cause },
+    );
+  }
+  return {
+    release() {
+      database?.close();
+      database = undefined;
+    },
+  };
+}

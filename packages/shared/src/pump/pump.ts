@@ -1,0 +1,187 @@
+/**
+ * The loop between a source and a sink; everything that leaves a process leaves through it. Owns retry, backoff,
+ * halving and dead letters, and promises: a delivery is committed only when each of its records is stored or kept as a
+ * dead letter; nothing is given up for being slow; memory holds one delivery.
+ */
+import type { BackoffOptions } from '../backoff.ts';
+import { backoffMs } from '../backoff.ts';
+import { sleep } from '../clock.ts';
+import { messageOf } from '../errors.ts';
+import type { JournalRecord } from '../journal/record.ts';
+import type { Committed, DeadLetter, Delivery, Outcome, Sink, Source } from './types.ts';
+
+/** Equal suspicious answers in a row before a delivery is halved. */
+const SUSPECT_MAX = 4;
+
+export interface PumpOptions {
+  source: Source;
+  sink: Sink;
+  deadLetter: DeadLetter;
+  backoff: BackoffOptions;
+  /** Told when the state changes, for the log; never per delivery. */
+  onState?(stats: PumpStats): void;
+  random?: () => number;
+}
+
+/** What a pump is doing, kept up to date in place; readers only look. */
+export interface PumpStats {
+  readonly sink: string;
+  state: 'idle' | 'writing' | 'retrying' | 'halted' | 'stopped';
+  /** Why it is retrying or halted, in the sink's words; '' when it is not. */
+  why: string;
+  /** Unix ms since when the state is retrying or halted. */
+  sinceUnixMs: number;
+  lastStoredUnixMs: number;
+  retries: number;
+  halts: number;
+  recordsStored: number;
+  pointsStored: number;
+  recordsDead: number;
+  pointsDead: number;
+}
+
+export interface Pump {
+  readonly stats: PumpStats;
+  /**
+   * Runs until `drain` is aborted and the source is empty, or until `abort` is aborted: then what is not committed
+   * stays with the source.
+   */
+  run(drain: AbortSignal, abort: AbortSignal): Promise<void>;
+}
+
+export function createPump(options: PumpOptions): Pump {
+  const { source, sink } = options;
+  const stats = newStats(sink.name);
+
+  function setState(state: PumpStats['state'], why = ''): void {
+    const changed = stats.state !== state || stats.why !== why;
+    const trouble = state === 'retrying' || state === 'halted';
+    if (trouble && stats.state !== state) stats.sinceUnixMs = Date.now();
+    stats.state = state;
+    stats.why = why;
+    if (changed && (trouble || stats.sinceUnixMs > 0)) options.onState?.(stats);
+    if (!trouble) stats.sinceUnixMs = 0;
+  }
+
+  async function bury(record: JournalRecord, why: string, done: Committed): Promise<void> {
+    await options.deadLetter.put(record, sink.name, why);
+    done.recordsDead++;
+    done.pointsDead += record.points;
+  }
+
+  /** Writes these records until each is stored or buried. @returns false when aborted before that. */
+  async function deliver(records: JournalRecord[], done: Committed, abort: AbortSignal): Promise<boolean> {
+    let attempt = 0;
+    let suspected = 0;
+    let lastWhy = '';
+    while (!abort.aborted) {
+      const outcome = await attemptWrite(sink, records, abort);
+      if (outcome.kind === 'stored') {
+        countStored(records, done, outcome.state);
+        setState('writing');
+        return true;
+      }
+      if (outcome.kind === 'rejected') return settleRejected(records, outcome, done, abort);
+      suspected = outcome.kind === 'retry' && outcome.suspect && outcome.why === lastWhy ? suspected + 1 : 0;
+      lastWhy = outcome.why;
+      if (suspected >= SUSPECT_MAX && records.length > 1) return halve(records, done, abort);
+      if (suspected >= SUSPECT_MAX && done.recordsStored > 0) {
+        // Its neighbours were stored meanwhile, so it is this record and not the server.
+        await bury(records[0] as JournalRecord, outcome.why, done);
+        return true;
+      }
+      if (outcome.kind === 'halt') stats.halts++;
+      else stats.retries++;
+      setState(outcome.kind === 'halt' ? 'halted' : 'retrying', outcome.why);
+      const floorMs = outcome.kind === 'retry' ? outcome.afterMs : undefined;
+      await sleep(backoffMs(attempt++, { ...options.backoff, floorMs }, options.random), abort);
+    }
+    return false;
+  }
+
+  async function settleRejected(
+    records: JournalRecord[],
+    outcome: Outcome & { kind: 'rejected' },
+    done: Committed,
+    abort: AbortSignal,
+  ): Promise<boolean> {
+    if (outcome.which === 'unknown' && records.length > 1) return halve(records, done, abort);
+    const bad = new Set(outcome.which === 'unknown' ? [0] : outcome.which);
+    for (const index of bad) {
+      const record = records[index];
+      if (record) await bury(record, outcome.why, done);
+    }
+    countStored(
+      records.filter((_, index) => !bad.has(index)),
+      done,
+      outcome.state,
+    );
+    setState('writing');
+    return true;
+  }
+
+  async function halve(records: JournalRecord[], done: Committed, abort: AbortSignal): Promise<boolean> {
+    const middle = records.length >> 1;
+    return (
+      (await deliver(records.slice(0, middle), done, abort)) && (await deliver(records.slice(middle), done, abort))
+    );
+  }
+
+  /** A cursor that cannot be saved (disk full) is tried again; what it stands for is stored and is not written twice. */
+  async function commit(delivery: Delivery, done: Committed, abort: AbortSignal): Promise<boolean> {
+    for (let attempt = 0; !abort.aborted; attempt++) {
+      try {
+        await source.commit(delivery, done);
+        return true;
+      } catch (error) {
+        stats.retries++;
+        setState('retrying', `the cursor cannot be saved: ${messageOf(error)}`);
+        await sleep(backoffMs(attempt, options.backoff, options.random), abort);
+      }
+    }
+    return false;
+  }
+
+  async function run(drain: AbortSignal, abort: AbortSignal): Promise<void> {
+    const either = AbortSignal.any([drain, abort]);
+    while (!abort.aborted) {
+      const delivery = await source.take(either);
+      if (!delivery) break;
+      const done: Committed = { recordsStored: 0, pointsStored: 0, recordsDead: 0, pointsDead: 0 };
+      if (!(await deliver(delivery.records, done, abort))) break;
+      if (!(await commit(delivery, done, abort))) break;
+      stats.lastStoredUnixMs = Date.now();
+      stats.recordsStored += done.recordsStored;
+      stats.pointsStored += done.pointsStored;
+      stats.recordsDead += done.recordsDead;
+      stats.pointsDead += done.pointsDead;
+      setState('idle');
+    }
+    setState('stopped');
+    await sink.close();
+  }
+
+  return { stats, run };
+}
+
+function newStats(sink: string): PumpStats {
+  const counts = { retries: 0, halts: 0, recordsStored: 0, pointsStored: 0, recordsDead: 0, pointsDead: 0 };
+  return { sink, state: 'idle', why: '', sinceUnixMs: 0, lastStoredUnixMs: 0, ...counts };
+}
+
+function countStored(records: JournalRecord[], done: Committed, state: unknown): void {
+  done.recordsStored += records.length;
+  for (const record of records) done.pointsStored += record.points;
+  if (state !== undefined) done.state = state;
+}
+
+async function attemptWrite(sink: Sink, records: JournalRecord[], abort: AbortSignal): Promise<Outcome> {
+  let bytes = 0;
+  for (const record of records) bytes += record.body.length;
+  const delivery: Delivery = { records, bytes };
+  try {
+    return await sink.write(delivery, abort);
+  } catch (error) {
+    return { kind: 'retry', why: messageOf(error) };
+  }
+}

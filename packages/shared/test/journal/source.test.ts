@@ -1,0 +1,132 @@
+/** A journal as a pump's source: a cursor that never runs ahead, and totals that account for every point. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { loadCursor } from '../../src/journal/cursor.ts';
+import type { Journal } from '../../src/journal/journal.ts';
+import { listSegments } from '../../src/journal/segment.ts';
+import type { CursorAlarm, JournalSource, JournalSourceOptions } from '../../src/journal/source.ts';
+import { openJournalSource } from '../../src/journal/source.ts';
+import type { Committed, Delivery } from '../../src/pump/types.ts';
+import { append, open, temporaryDirectory } from './kit.ts';
+
+const never = new AbortController().signal;
+
+function sourceOf(dir: string, journal: Journal, more: Partial<JournalSourceOptions> = {}): JournalSource {
+  return openJournalSource({
+    dir,
+    journalId: journal.id,
+    durable: journal.durable,
+    cursorPath: join(dir, 'cursors', 'one.json'),
+    deliveryBytesMax: 4096,
+    lingerMs: 0,
+    onAlarm: () => {},
+    ...more,
+  });
+}
+
+function stored(delivery: Delivery, state?: unknown): Committed {
+  const points = delivery.records.reduce((sum, record) => sum + record.points, 0);
+  return { recordsStored: delivery.records.length, pointsStored: points, recordsDead: 0, pointsDead: 0, state };
+}
+
+async function takeSeqs(source: JournalSource, commit = true): Promise<number[]> {
+  const delivery = await source.take(never);
+  if (!delivery) return [];
+  const seqs = delivery.records.map((record) => record.seq);
+  if (commit) await source.commit(delivery, stored(delivery));
+  return seqs;
+}
+
+test('a source goes on behind what was committed, and gives again what was not', async () => {
+  const dir = temporaryDirectory();
+  const journal = open(dir);
+  append(journal, [1, 2]);
+  const first = sourceOf(dir, journal);
+  expect(await takeSeqs(first)).toEqual([1, 2]);
+  append(journal, [3]);
+  expect(await takeSeqs(first, false)).toEqual([3]);
+  const second = sourceOf(dir, journal);
+  expect(await takeSeqs(second)).toEqual([3]);
+  expect(second.cursor.totals).toMatchObject({ recordsStored: 3, pointsStored: 9 });
+  expect(second.pointsPassed()).toBe(journal.totals.points);
+});
+
+test('take waits for an append and wakes with it; an aborted one ends with undefined once all is given', async () => {
+  const dir = temporaryDirectory();
+  const journal = open(dir);
+  const source = sourceOf(dir, journal);
+  const waiting = takeSeqs(source);
+  append(journal, [1]);
+  expect(await waiting).toEqual([1]);
+  append(journal, [2]);
+  const stop = new AbortController();
+  stop.abort();
+  const last = await source.take(stop.signal);
+  expect(last?.records.map((record) => record.seq)).toEqual([2]);
+  if (last) await source.commit(last, stored(last));
+  expect(await source.take(stop.signal)).toBeUndefined();
+});
+
+test("the sink's state is kept with the cursor, whole", async () => {
+  const dir = temporaryDirectory();
+  const journal = open(dir);
+  append(journal, [1]);
+  const source = sourceOf(dir, journal);
+  const delivery = (await source.take(never)) as Delivery;
+  await source.commit(delivery, stored(delivery, { file: 3, length: 77 }));
+  expect(loadCursor(join(dir, 'cursors', 'one.json'))?.sink).toEqual({ file: 3, length: 77 });
+});
+
+test('segments that retention took are passed over and their points counted as dropped(journal_full), exactly', async () => {
+  const dir = temporaryDirectory();
+  const journal = open(dir);
+  for (let seq = 1; seq <= 60; seq++) append(journal, [seq]);
+  const alarms: CursorAlarm[] = [];
+  const source = sourceOf(dir, journal, { onAlarm: (alarm) => void alarms.push(alarm) });
+  expect(await takeSeqs(source)).toContain(1);
+  const before = source.pointsPassed();
+  journal.retainFrom(journal.durable.get());
+  const rest: number[] = [];
+  for (let seqs = await takeSeqs(source); ; seqs = await takeSeqs(source)) {
+    rest.push(...seqs);
+    if (rest.at(-1) === 60) break;
+  }
+  const dropped = source.cursor.totals.pointsDropped['journal_full'] ?? 0;
+  expect(before + dropped + rest.length * 3).toBe(180);
+  expect(source.pointsPassed()).toBe(journal.totals.points);
+  expect(alarms).toMatchObject([{ alarm: 'skipped', points: dropped, skipped: { why: 'retention' } }]);
+});
+
+test('a cursor beyond the end is set to the end, and one of another journal to the oldest record, both with an alarm', async () => {
+  const dir = temporaryDirectory();
+  const journal = open(dir);
+  append(journal, [1]);
+  const alarms: string[] = [];
+  const onAlarm = ({ alarm }: CursorAlarm): void => void alarms.push(alarm);
+  await takeSeqs(sourceOf(dir, journal));
+  const path = join(dir, 'cursors', 'one.json');
+  const kept = loadCursor(path);
+  writeFileSync(path, JSON.stringify({ ...kept, position: 1e9 }));
+  const beyond = sourceOf(dir, journal, { onAlarm });
+  append(journal, [2]);
+  expect(await takeSeqs(beyond, false)).toEqual([2]);
+  writeFileSync(path, JSON.stringify({ ...kept, journalId: 5 }));
+  expect(await takeSeqs(sourceOf(dir, journal, { onAlarm }), false)).toEqual([1, 2]);
+  writeFileSync(path, '{"position": 12');
+  expect(await takeSeqs(sourceOf(dir, journal, { onAlarm }), false)).toEqual([1, 2]);
+  expect(alarms).toEqual(['beyond_end', 'foreign_journal']);
+});
+
+test('a new cursor on a journal whose first segments are gone starts its totals where the oldest begins', async () => {
+  const dir = temporaryDirectory();
+  const journal = open(dir);
+  for (let seq = 1; seq <= 60; seq++) append(journal, [seq]);
+  const [, , third] = listSegments(dir);
+  journal.retainFrom(third?.base ?? 0);
+  const source = sourceOf(dir, journal);
+  const rest: number[] = [];
+  while (rest.at(-1) !== 60) rest.push(...(await takeSeqs(source)));
+  expect(source.pointsPassed()).toBe(journal.totals.points);
+  expect(rest[0]).toBeGreaterThan(1);
+});

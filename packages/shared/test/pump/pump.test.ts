@@ -1,0 +1,187 @@
+/** The pump against sinks that answer everything a sink may answer: nothing lost, nothing twice, nothing given up. */
+import { expect, test } from 'vitest';
+import type { JournalRecord } from '../../src/journal/record.ts';
+import type { PumpStats } from '../../src/pump/pump.ts';
+import { createPump } from '../../src/pump/pump.ts';
+import type { Committed, DeadLetter, Delivery, Outcome, Sink, Source } from '../../src/pump/types.ts';
+import { seeded } from '../../src/testing/seeded.ts';
+
+function record(seq: number): JournalRecord {
+  const head = { kind: 1, lane: 0, clientId: 'c', points: 10, epoch: 1, seq, oldestSeq: 0, receivedUnixMs: 0 } as const;
+  return { ...head, bodyCrc: 0, body: new Uint8Array(8) };
+}
+
+const seqsOf = (records: readonly JournalRecord[]): number[] => records.map(({ seq }) => seq);
+
+/** Gives these deliveries in order, again from the first uncommitted one when run again. */
+function sourceOf(deliveries: number[][]): Source & { committed: Committed[]; left(): number } {
+  const committed: Committed[] = [];
+  return {
+    committed,
+    left: () => deliveries.length - committed.length,
+    async take(signal) {
+      const seqs = deliveries[committed.length];
+      if (signal.aborted || !seqs) return undefined;
+      return { records: seqs.map(record), bytes: seqs.length * 8 };
+    },
+    commit(_delivery, done) {
+      committed.push(done);
+    },
+  };
+}
+
+function sinkOf(write: (delivery: Delivery) => Outcome | Promise<Outcome>): Sink {
+  return { name: 'fake', write: async (delivery) => write(delivery), close: async () => {} };
+}
+
+function deadLetters(): DeadLetter & { kept: { seq: number; why: string }[] } {
+  const kept: { seq: number; why: string }[] = [];
+  return { kept, put: ({ seq }, _sink, why) => void kept.push({ seq, why }) };
+}
+
+const FAST = { initialMs: 1, maxMs: 2 };
+
+async function runToEnd(source: Source, sink: Sink, deadLetter: DeadLetter = deadLetters()): Promise<PumpStats> {
+  const pump = createPump({ source, sink, deadLetter, backoff: FAST });
+  await pump.run(new AbortController().signal, new AbortController().signal);
+  return pump.stats;
+}
+
+test('what is stored is committed once, in order, with the last state the sink gave', async () => {
+  const source = sourceOf([[1, 2], [3]]);
+  const written: number[][] = [];
+  const sink = sinkOf(({ records }) => {
+    written.push(seqsOf(records));
+    return { kind: 'stored', state: { upTo: records.at(-1)?.seq } };
+  });
+  const stats = await runToEnd(source, sink);
+  expect(written).toEqual([[1, 2], [3]]);
+  expect(source.committed.map(({ pointsStored, state }) => [pointsStored, state])).toEqual([
+    [20, { upTo: 2 }],
+    [10, { upTo: 3 }],
+  ]);
+  expect(stats).toMatchObject({ recordsStored: 3, pointsStored: 30, retries: 0, state: 'stopped' });
+});
+
+test('retry, halt and a throwing sink give the same records again until they are stored', async () => {
+  const answers: (Outcome | Error)[] = [
+    { kind: 'retry', why: 'busy' },
+    { kind: 'halt', why: 'wrong token' },
+    new Error('socket hang up'),
+    { kind: 'stored' },
+  ];
+  const written: number[][] = [];
+  const sink = sinkOf(({ records }) => {
+    written.push(seqsOf(records));
+    const answer = answers.shift() as Outcome | Error;
+    if (answer instanceof Error) throw answer;
+    return answer;
+  });
+  const stats = await runToEnd(sourceOf([[1, 2]]), sink);
+  expect(written).toEqual([[1, 2], [1, 2], [1, 2], [1, 2]]);
+  expect(stats).toMatchObject({ retries: 2, halts: 1, recordsStored: 2, why: '' });
+});
+
+test('rejected records that the sink names become dead letters, and the others count as stored', async () => {
+  const dead = deadLetters();
+  const source = sourceOf([[1, 2, 3]]);
+  const sink = sinkOf(() => ({ kind: 'rejected', which: [1], why: 'type conflict', state: 's' }));
+  await runToEnd(source, sink, dead);
+  expect(dead.kept).toEqual([{ seq: 2, why: 'type conflict' }]);
+  expect(source.committed).toEqual([{ recordsStored: 2, pointsStored: 20, recordsDead: 1, pointsDead: 10, state: 's' }]);
+});
+
+test('when the sink cannot say which record is bad, halving finds exactly the bad ones', async () => {
+  const random = seeded(4);
+  for (let round = 0; round < 30; round++) {
+    const seqs = Array.from({ length: 1 + random.int(40) }, (_, i) => i + 1);
+    const bad = new Set(seqs.filter(() => random.int(10) === 0));
+    const dead = deadLetters();
+    const stored: number[] = [];
+    const sink = sinkOf(({ records }) => {
+      if (records.some(({ seq }) => bad.has(seq))) return { kind: 'rejected', which: 'unknown', why: 'bad line' };
+      stored.push(...seqsOf(records));
+      return { kind: 'stored' };
+    });
+    await runToEnd(sourceOf([seqs]), sink, dead);
+    expect(stored, `seed ${random.seed}, round ${round}`).toEqual(seqs.filter((seq) => !bad.has(seq)));
+    expect(dead.kept.map(({ seq }) => seq)).toEqual([...bad]);
+  }
+});
+
+test('the same suspicious answer to one record becomes a dead letter only because its neighbours were stored', async () => {
+  const dead = deadLetters();
+  const sink = sinkOf(({ records }) =>
+    records.some(({ seq }) => seq === 3) ? { kind: 'retry', why: '500', suspect: true } : { kind: 'stored' },
+  );
+  const source = sourceOf([[1, 2, 3, 4]]);
+  await runToEnd(source, sink, dead);
+  expect(dead.kept).toEqual([{ seq: 3, why: '500' }]);
+  expect(source.committed).toMatchObject([{ recordsStored: 3, recordsDead: 1 }]);
+});
+
+test('a server that suspects everything is a server that is down: nothing is buried', async () => {
+  const dead = deadLetters();
+  let answers = 0;
+  const sink = sinkOf(() => (answers++ < 40 ? { kind: 'retry', why: '500', suspect: true } : { kind: 'stored' }));
+  const stats = await runToEnd(sourceOf([[1, 2, 3, 4]]), sink, dead);
+  expect(dead.kept).toEqual([]);
+  expect(stats.recordsStored).toBe(4);
+});
+
+test('aborting in the middle of an outage commits nothing, and the next run starts with the same records', async () => {
+  const source = sourceOf([[1, 2], [3]]);
+  const abort = new AbortController();
+  const down = createPump({
+    source,
+    sink: sinkOf(() => ({ kind: 'retry', why: 'down' })),
+    deadLetter: deadLetters(),
+    backoff: { initialMs: 50, maxMs: 50 },
+    onState: () => abort.abort(),
+  });
+  await down.run(new AbortController().signal, abort.signal);
+  expect(source.committed).toEqual([]);
+  const written: number[] = [];
+  await runToEnd(
+    source,
+    sinkOf(({ records }) => {
+      written.push(...seqsOf(records));
+      return { kind: 'stored' };
+    }),
+  );
+  expect(written).toEqual([1, 2, 3]);
+});
+
+test('a cursor that cannot be saved is saved again; the delivery is not written twice', async () => {
+  const source = sourceOf([[1]]);
+  let refusals = 3;
+  const { commit } = source;
+  source.commit = (delivery, done) => {
+    if (refusals-- > 0) throw new Error('ENOSPC');
+    return commit(delivery, done);
+  };
+  let writes = 0;
+  const stats = await runToEnd(
+    source,
+    sinkOf(() => {
+      writes++;
+      return { kind: 'stored' };
+    }),
+  );
+  expect(writes).toBe(1);
+  expect(stats).toMatchObject({ retries: 3, recordsStored: 1 });
+});
+
+test('a trouble is told when it begins and when it ends, not once per attempt', async () => {
+  const told: string[] = [];
+  let answers = 0;
+  const pump = createPump({
+    source: sourceOf([[1]]),
+    sink: sinkOf(() => (answers++ < 5 ? { kind: 'halt', why: 'no bucket' } : { kind: 'stored' })),
+    deadLetter: deadLetters(),
+    backoff: FAST,
+    onState: ({ state, why }) => void told.push(`${state} ${why}`.trim()),
+  });
+  await pump.run(new AbortController().signal, new AbortController().signal);
+  expect(told).toEqual(['halted no bucket', 'writing']);
+});
