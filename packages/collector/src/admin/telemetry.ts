@@ -1,0 +1,109 @@
+/**
+ * Every metric the collector exposes, in one table. Owns their names and help; the figures are read from the threads'
+ * counters when a scrape comes.
+ */
+import type { Counters } from '@metricstream/shared/counters.ts';
+import type { CounterMetric, GaugeMetric, Metrics } from '@metricstream/shared/metrics.ts';
+import { createMetrics } from '@metricstream/shared/metrics.ts';
+import { REASONS } from '../http/reasons.ts';
+import { REFUSED_REASONS, REJECTED_REASONS } from '../ingest/counters.ts';
+import type { CollectorStatus, StatusParts } from './status.ts';
+import { collectorStatus, ingestTotal } from './status.ts';
+
+type Total = (name: string) => number;
+
+export function createCollectorMetrics(parts: StatusParts, version: string): Metrics {
+  const metrics = createMetrics({ part: 'collector', version });
+  const total: Total = (name) => ingestTotal(parts, name);
+  const fills = [ingestFill(metrics), journalFill(metrics, parts.journal.counters), sinkFill(metrics)];
+  metrics.onCollect(() => {
+    const status = collectorStatus(parts);
+    for (const fill of fills) fill(status, total);
+  });
+  return metrics;
+}
+
+type Fill = (status: CollectorStatus, total: Total) => void;
+
+function ingestFill(metrics: Metrics): Fill {
+  const accepted = metrics.counter({ name: 'batches_accepted_total', help: 'Batches answered 2xx, first time seen.' });
+  const duplicates = metrics.counter({ name: 'batches_duplicate_total', help: 'Batches answered 2xx that were known.' });
+  const points = metrics.counter({ name: 'points_accepted_total', help: 'Points of accepted batches.' });
+  const bytes = metrics.counter({ name: 'body_bytes_total', help: 'Bytes of bodies that were taken, as sent.' });
+  const refused = metrics.counter({
+    name: 'requests_refused_total',
+    help: 'Requests answered 429 or 503: the client sends the same again.',
+    labels: ['reason'],
+  });
+  const rejected = metrics.counter({
+    name: 'requests_rejected_total',
+    help: 'Requests answered with another 4xx or 5xx, or closed: never the same again.',
+    labels: ['reason'],
+  });
+  const connections = metrics.gauge({ name: 'connections', help: 'Open connections.' });
+  const ringUsed = metrics.gauge({ name: 'ring_used_bytes', help: 'Bytes in the ingest rings, all workers.' });
+  const latency = metrics.counter({ name: 'request_duration_seconds_total', help: 'Time from body to answer, summed.' });
+  const respawned = metrics.counter({ name: 'workers_respawned_total', help: 'Ingest workers replaced after a fault.' });
+  const lost = metrics.counter({ name: 'points_lost_total', help: 'Points acknowledged from memory and then lost.' });
+  return (status, total) => {
+    lost.setTotal(total('lostPoints'));
+    accepted.setTotal(status.batches.accepted);
+    duplicates.setTotal(status.points.duplicate_batches);
+    points.setTotal(status.points.received);
+    bytes.setTotal(total('bytes'));
+    setByReason(refused, 'refused_', REFUSED_REASONS, total);
+    setByReason(rejected, 'rejected_', REJECTED_REASONS, total);
+    setByReason(rejected, 'http_', REASONS, total);
+    connections.set(status.connections);
+    ringUsed.set(total('ringUsedBytes'));
+    latency.setTotal(total('latencySumS'));
+    respawned.setTotal(status.workers.respawned);
+  };
+}
+
+function setByReason(metric: CounterMetric, prefix: string, reasons: readonly string[], total: Total): void {
+  for (const reason of reasons) metric.setTotal(total(prefix + reason), { reason });
+}
+
+function journalFill(metrics: Metrics, counters: Counters<string>): Fill {
+  const totals: [CounterMetric, string][] = [
+    ['journal_records_total', 'Batches made durable by this process.', 'records'],
+    ['journal_points_total', 'Their points.', 'points'],
+    ['journal_written_bytes_total', 'Bytes written and synced.', 'bytes'],
+    ['journal_groups_total', 'Group commits: one write and one sync each.', 'groups'],
+    ['journal_failed_groups_total', 'Group commits whose write or sync failed.', 'failedGroups'],
+    ['journal_conflicts_total', 'Known triples that came with other bytes.', 'conflicts'],
+    ['journal_sync_seconds_total', 'Time spent in write and sync.', 'syncSeconds'],
+    ['journal_forced_total', 'Times a sink that is not required was passed over at journal.max_bytes.', 'forcedSegments'],
+  ].map(([name, help, key]) => [metrics.counter({ name: name as string, help: help as string }), key as string]);
+  const bytes = metrics.gauge({ name: 'journal_bytes', help: 'Bytes between the oldest and the newest position kept.' });
+  const damaged = metrics.gauge({ name: 'journal_damaged_bytes', help: 'Bytes set aside as damaged at the last start.' });
+  const clients = metrics.gauge({ name: 'ledger_clients', help: 'Clients whose triples are remembered.' });
+  return (status) => {
+    for (const [metric, key] of totals) metric.setTotal(counters.get(key));
+    bytes.set(status.journal.bytes);
+    damaged.set(status.journal.damaged_bytes);
+    clients.set(status.clients);
+  };
+}
+
+function sinkFill(metrics: Metrics): Fill {
+  const labels = ['sink'];
+  const stored = metrics.counter({ name: 'sink_points_stored_total', help: 'Points stored, earlier runs included.', labels });
+  const dead = metrics.counter({ name: 'sink_points_dead_total', help: 'Points kept as dead letters.', labels });
+  const dropped = metrics.counter({ name: 'sink_points_dropped_total', help: 'Points passed over, counted.', labels });
+  const retries = metrics.counter({ name: 'sink_retries_total', help: 'Writes that were tried again.', labels });
+  const lag: [GaugeMetric, 'lag_points' | 'lag_bytes'][] = [
+    [metrics.gauge({ name: 'sink_lag_points', help: 'Durable points not stored yet.', labels }), 'lag_points'],
+    [metrics.gauge({ name: 'sink_lag_bytes', help: 'Journal bytes not passed yet.', labels }), 'lag_bytes'],
+  ];
+  return (status) => {
+    for (const [sink, figures] of Object.entries(status.sinks)) {
+      stored.setTotal(figures.points_stored, { sink });
+      dead.setTotal(figures.points_dead, { sink });
+      dropped.setTotal(figures.points_dropped, { sink });
+      retries.setTotal(figures.retries, { sink });
+      for (const [gauge, key] of lag) gauge.set(figures[key], { sink });
+    }
+  };
+}

@@ -1,0 +1,105 @@
+/**
+ * Whether a batch may come in, asked before its body is read. Owns the order of the checks (slot, then requests, bytes
+ * and what is owed in points) and promises that every decision is counted in the client's slot and told to the worker's
+ * decisions ring, and that bytes are given back when it is we who could not take them.
+ */
+import type { RefusedReason } from '../ingest/counters.ts';
+import type { BatchRequest } from '../ingest/request.ts';
+import type { DecisionWriter } from '../rings/decisions.ts';
+import { DecisionReason } from '../rings/decisions.ts';
+import type { ClientTable } from './client-table.ts';
+import { ClientCounter } from './client-table.ts';
+import type { Limiter } from './limits.ts';
+import { monotonicTicks, ticksToMs32 } from './monotonic.ts';
+
+export interface Refusal {
+  reason: RefusedReason;
+  /** When the same batch would be let through; 0 when that is not known. */
+  waitMs: number;
+}
+
+export interface Admission {
+  /** One look at the clock for all requests of this event-loop turn. */
+  beginTurn(): void;
+  /** Shows this turn's decisions to whoever watches. */
+  endTurn(): void;
+  /** Decides from the head alone. @param contentLength -1 when the body is chunked. */
+  admit(request: BatchRequest, contentLength: number): Refusal | undefined;
+  /** A chunked body is charged when its length is known. */
+  bodyComplete(request: BatchRequest, bytes: number): void;
+  /** The batch is in the ring: its points are owed, the next request pays. */
+  appended(request: BatchRequest): void;
+  /** We said 503 after admitting it: the bytes come back. */
+  refused(request: BatchRequest, reason: RefusedReason): void;
+  /** The batch itself was at fault. */
+  rejected(request: BatchRequest, conflict: boolean): void;
+}
+
+const DECISION: Record<RefusedReason, DecisionReason> = {
+  rate_requests: DecisionReason.requests,
+  rate_bytes: DecisionReason.bytes,
+  rate_points: DecisionReason.points,
+  clients_full: DecisionReason.clients,
+  ring_full: DecisionReason.ringFull,
+  journal_failed: DecisionReason.journal,
+  journal_full: DecisionReason.journal,
+};
+
+/** No client has this slot: the table was full. */
+const NO_SLOT = 0xffffffff;
+
+export function createAdmission(table: ClientTable, limiter: Limiter, decisions: DecisionWriter): Admission {
+  let nowTicks = monotonicTicks();
+  let nowMs32 = ticksToMs32(nowTicks);
+
+  function refuse(slot: number, reason: RefusedReason, waitMs: number): Refusal {
+    table.count(slot, ClientCounter.refusedLimit, 1);
+    decisions.record(slot, nowMs32, false, DECISION[reason]);
+    return { reason, waitMs };
+  }
+
+  return {
+    beginTurn() {
+      nowTicks = monotonicTicks();
+      nowMs32 = ticksToMs32(nowTicks);
+    },
+    endTurn: () => decisions.publish(),
+    admit(request, contentLength) {
+      const slot = table.find(request.clientId, nowTicks);
+      if (slot === -1) {
+        decisions.record(NO_SLOT, nowMs32, false, DecisionReason.clients);
+        return { reason: 'clients_full', waitMs: 0 };
+      }
+      request.slot = slot;
+      const owedMs = limiter.charge(slot, 'points', 0, nowTicks);
+      if (owedMs > 0) return refuse(slot, 'rate_points', owedMs);
+      const requestsMs = limiter.charge(slot, 'requests', 1, nowTicks);
+      if (requestsMs > 0) return refuse(slot, 'rate_requests', requestsMs);
+      const bytesMs = contentLength > 0 ? limiter.charge(slot, 'bytes', contentLength, nowTicks) : 0;
+      if (bytesMs > 0) return refuse(slot, 'rate_bytes', bytesMs);
+      request.bytesCharged = Math.max(0, contentLength);
+      return undefined;
+    },
+    bodyComplete(request, bytes) {
+      if (request.bytesCharged >= bytes) return;
+      limiter.owe(request.slot, 'bytes', bytes - request.bytesCharged, nowTicks);
+      request.bytesCharged = bytes;
+    },
+    appended({ slot, points, bytesCharged }) {
+      limiter.owe(slot, 'points', points, nowTicks);
+      table.count(slot, ClientCounter.batches, 1);
+      table.count(slot, ClientCounter.points, points);
+      table.count(slot, ClientCounter.bytes, bytesCharged);
+      decisions.record(slot, nowMs32, true, DecisionReason.accepted);
+    },
+    refused({ slot, bytesCharged }, reason) {
+      limiter.refund(slot, 'bytes', bytesCharged, nowTicks);
+      table.count(slot, ClientCounter.refusedBusy, 1);
+      decisions.record(slot, nowMs32, false, DECISION[reason]);
+    },
+    rejected({ slot }, conflict) {
+      table.count(slot, conflict ? ClientCounter.conflicts : ClientCounter.rejected, 1);
+      decisions.record(slot, nowMs32, false, conflict ? DecisionReason.conflict : DecisionReason.malformed);
+    },
+  };
+}

@@ -1,0 +1,183 @@
+/**
+ * The collector, put together: journal thread, sinks, ingest workers, admin server. Owns what passes between them and
+ * the order: they start from the sink back to the listener and stop from the listener forward, so that what was
+ * acknowledged has always somewhere to go.
+ */
+import { mkdirSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import type { AdminServer } from '@metricstream/shared/admin-server.ts';
+import { startAdminServer } from '@metricstream/shared/admin-server.ts';
+import type { Loaded } from '@metricstream/shared/config/load.ts';
+import { type ListenAddress, listenText } from '@metricstream/shared/config/listen.ts';
+import { EXIT, MetricStreamError } from '@metricstream/shared/errors.ts';
+import { lockDirectory } from '@metricstream/shared/journal/lock.ts';
+import type { Lifecycle, Step } from '@metricstream/shared/lifecycle.ts';
+import { createLifecycle } from '@metricstream/shared/lifecycle.ts';
+import type { Log } from '@metricstream/shared/log.ts';
+import { createClientTable } from './admission/client-table.ts';
+import { adminRoutes } from './admin/routes.ts';
+import type { StatusParts } from './admin/status.ts';
+import { collectorStatus } from './admin/status.ts';
+import type { CollectorConfig } from './config.ts';
+import type { IngestWorkers } from './ingest/start.ts';
+import { startIngestWorkers } from './ingest/start.ts';
+import { ingestSettings } from './ingest/settings.ts';
+import type { JournalThread } from './journal-thread/start.ts';
+import { startJournalThread } from './journal-thread/start.ts';
+import type { SinkPosition, SinkSettings, SinkThread } from './sinks/start.ts';
+import { createSinkPosition, startSinkThread } from './sinks/start.ts';
+
+const STOP_DEADLINE_MS = 30_000;
+/** Of the stop's deadline, how long clients may take to get their answers and sinks to reach the journal's end. */
+const DRAIN_MS = 10_000;
+const DEAD_LETTER_BYTES_MAX = 256 * 1024 * 1024;
+
+/** What is running; each field is set by its step. */
+interface Parts {
+  lock?: { release(): void };
+  journal?: JournalThread;
+  sinks: SinkThread[];
+  ingest?: IngestWorkers;
+  admin?: AdminServer;
+  stopping: boolean;
+}
+
+export function createCollector({ config }: Loaded<CollectorConfig>, log: Log): Lifecycle {
+  const parts: Parts = { sinks: [], stopping: false };
+  const jsonl = createSinkPosition(config.sinks.jsonl.required);
+  const clientTable = createClientTable(config.limits.clientsMax);
+  const steps: Step[] = [
+    directoryStep(config, parts, log),
+    journalStep(config, parts, jsonl, log),
+    sinksStep(config, parts, jsonl, log),
+    adminStep(config, parts, log),
+    ingestStep(config, parts, clientTable, log),
+  ];
+  return createLifecycle(steps, { log, stopDeadlineMs: STOP_DEADLINE_MS });
+}
+
+/** First to start and last to stop: the last line of the log is the whole account. */
+function directoryStep(config: CollectorConfig, parts: Parts, log: Log): Step {
+  return {
+    name: 'state directory',
+    async start() {
+      await assertPortFree(config.listen, 'listen');
+      makeDirectory(config.stateDir);
+      parts.lock = lockDirectory(config.stateDir);
+    },
+    stop() {
+      parts.lock?.release();
+      const status = statusParts(parts);
+      if (status) log.info('stopped', { final: collectorStatus(status) });
+    },
+  };
+}
+
+function makeDirectory(dir: string): void {
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o750 });
+  } catch (cause) {
+    throw new MetricStreamError('directory_unusable', `cannot make state_dir ${dir}: create it, or choose another`, {
+      cause,
+    });
+  }
+}
+
+/** SO_REUSEPORT lets a second program bind in silence, so a plain bind asks first. */
+async function assertPortFree(address: ListenAddress, option: string): Promise<void> {
+  if (address.port === 0) return;
+  const probe = createServer();
+  await new Promise<void>((resolve, reject) => {
+    probe.once('error', (cause: NodeJS.ErrnoException) => {
+      const taken = cause.code === 'EADDRINUSE';
+      const why = taken ? 'is taken by another program; stop that program, or change' : 'cannot be listened on; change';
+      const text = `${listenText(address)} ${why} \`${option}\` (${cause.code})`;
+      reject(new MetricStreamError(taken ? 'port_taken' : 'io', text, { cause }));
+    });
+    probe.listen({ ...address }, () => probe.close(() => resolve()));
+  });
+}
+
+function journalStep(config: CollectorConfig, parts: Parts, jsonl: SinkPosition, log: Log): Step {
+  const { dir, segmentBytes, bytesMax } = config.journal;
+  return {
+    name: 'journal',
+    async start() {
+      const sinks = config.sinks.jsonl.enabled
+        ? [{ position: jsonl.position.memory, required: jsonl.required }]
+        : [];
+      const settings = { dir, segmentBytesMax: segmentBytes, journalBytesMax: bytesMax, sinks, log: config.log };
+      parts.journal = await startJournalThread(settings, (why) => {
+        log.error('without the journal thread nothing can be made durable: leaving; nothing acknowledged is lost', {
+          why,
+        });
+        process.exit(EXIT.failure);
+      });
+      const { end, damagedBytes, setAside } = parts.journal.ready;
+      if (damagedBytes > 0) log.error('journal: damaged bytes set aside', { bytes: damagedBytes, files: setAside });
+      log.info('journal open', { dir, end });
+    },
+    stop: () => parts.journal?.stop(),
+  };
+}
+
+function sinksStep(config: CollectorConfig, parts: Parts, position: SinkPosition, log: Log): Step {
+  const { jsonl } = config.sinks;
+  return {
+    name: 'sinks',
+    start() {
+      if (!jsonl.enabled || !parts.journal) return;
+      const { dir, rotateBytes, keepMs } = jsonl;
+      const { durable, ready } = parts.journal;
+      const settings: SinkSettings = {
+        sink: { kind: 'jsonl', settings: { dir, rotateBytes, keepMs, clientsMax: config.limits.clientsMax } },
+        journal: { dir: config.journal.dir, id: ready.journalId, durable: durable.memory },
+        cursorPath: join(config.stateDir, 'cursors', 'jsonl.json'),
+        deadLetter: { dir: join(config.stateDir, 'dead-letter', 'jsonl'), bytesMax: DEAD_LETTER_BYTES_MAX },
+        log: config.log,
+      };
+      parts.sinks.push(startSinkThread(settings, position.position, log));
+      log.info('sink jsonl', { dir });
+    },
+    async stop() {
+      await Promise.all(parts.sinks.map((sink) => sink.stop(DRAIN_MS)));
+    },
+  };
+}
+
+function adminStep(config: CollectorConfig, parts: Parts, log: Log): Step {
+  return {
+    name: 'admin server',
+    async start() {
+      const { listen } = config.admin;
+      parts.admin = await startAdminServer({ ...listen, option: 'admin.listen', routes: adminRoutes(() => statusParts(parts)) });
+      log.info('admin listening', { address: listenText({ host: listen.host, port: parts.admin.port }) });
+    },
+    stop: () => parts.admin?.close(),
+  };
+}
+
+function ingestStep(config: CollectorConfig, parts: Parts, clientTable: SharedArrayBuffer, log: Log): Step {
+  return {
+    name: 'ingest',
+    async start() {
+      const { journal } = parts;
+      if (!journal) return;
+      const settings = ingestSettings(config, clientTable, journal.doorbell);
+      parts.ingest = await startIngestWorkers(settings, journal.addRing, log);
+      log.info('listening', { address: listenText({ host: config.listen.host, port: parts.ingest.port }) });
+    },
+    async stop() {
+      parts.stopping = true;
+      await parts.ingest?.stop(DRAIN_MS);
+    },
+  };
+}
+
+/** @returns what the status is read from, or undefined before there is a journal. */
+function statusParts(parts: Parts): StatusParts | undefined {
+  const { journal, ingest, sinks } = parts;
+  if (!journal) return undefined;
+  return { journal, ingest, sinks, stopping: () => parts.stopping };
+}

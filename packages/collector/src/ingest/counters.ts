@@ -1,0 +1,53 @@
+/**
+ * What an ingest worker counts, by name, in memory that main reads at scrape time. Owns the names and the one list of
+ * reasons a request can be turned away for; http/ has its own list of framing faults, counted beside these.
+ */
+import { REASONS } from '../http/reasons.ts';
+
+/** Why this worker said 429 or 503: the same bytes may come again. */
+export const REFUSED_REASONS = [
+  'rate_requests',
+  'rate_bytes',
+  'rate_points',
+  'clients_full',
+  'ring_full',
+  'journal_failed',
+  'journal_full',
+] as const;
+export type RefusedReason = (typeof REFUSED_REASONS)[number];
+
+/** Why this worker said never: the same bytes will always be turned away. */
+export const REJECTED_REASONS = [
+  'not_found',
+  'method',
+  'content_type',
+  'content_encoding',
+  'client_id',
+  'header',
+  'undecompressable',
+  'too_large',
+  'unparsable',
+  'rules',
+  'conflict',
+] as const;
+export type RejectedReason = (typeof REJECTED_REASONS)[number];
+
+/** Upper bounds in seconds of the request histogram; the last bucket is +Inf. */
+export const LATENCY_BOUNDS_S = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5] as const;
+
+export const INGEST_COUNTERS = [
+  'accepted',
+  'duplicates',
+  'points',
+  'bytes',
+  'lostBatches',
+  'lostPoints',
+  'connections',
+  'ringUsedBytes',
+  'latencySumS',
+  ...LATENCY_BOUNDS_S.map((_, i) => `latency${i}` as const),
+  'latencyInf',
+  ...REFUSED_REASONS.map((reason) => `refused_${reason}` as const),
+  ...REJECTED_REASONS.map((reason) => `rejected_${reason}` as const),
+  ...REASONS.map((reason) => `http_${reason}` as const),
+] as readonly string[];

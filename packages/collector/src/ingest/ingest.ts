@@ -1,0 +1,195 @@
+/**
+ * From a request to a record in the ring, and from the journal's verdict to the answer. Owns the batches this worker
+ * holds in the ring and promises: nothing enters it that was not admitted, walked and found to be its sender's; with
+ * `ack: journal` no 2xx leaves before the verdict; the answers of one turn leave together; every no has its counter.
+ */
+import type { Walker } from '@metricstream/proto/walk.ts';
+import type { Counters } from '@metricstream/shared/counters.ts';
+import { asciiSlice, RecordKind, recordLength, writeRecord } from '@metricstream/shared/journal/record.ts';
+import type { Exchange, Handler } from '../http/types.ts';
+import type { RingWriter } from '../rings/ring-writer.ts';
+import { readContiguousSeq, readVerdict, RingVerdict } from '../rings/ring-layout.ts';
+import type { Admission } from '../admission/admission.ts';
+import { ackAnswer } from './acks.ts';
+import type { RefusedReason, RejectedReason } from './counters.ts';
+import { LATENCY_BOUNDS_S } from './counters.ts';
+import { decompress } from './decompress.ts';
+import { createFifo } from './fifo.ts';
+import { refused, rejected } from './refusals.ts';
+import type { BatchRequest } from './request.ts';
+import { parseBatchRequest } from './request.ts';
+
+export interface IngestOptions {
+  ring: RingWriter;
+  admission: Admission;
+  walk: Walker;
+  counters: Counters<string>;
+  ack: 'journal' | 'memory';
+  decompressedBytesMax: number;
+  onFault(error: unknown, remote: string): void;
+}
+
+/** A batch in the ring whose verdict is not there yet. */
+interface Held {
+  exchange: Exchange;
+  request: BatchRequest;
+  receivedUnixMs: number;
+}
+
+export interface Ingest {
+  handler: Handler;
+  /** Answers what the journal thread has settled, for as long as the worker lives. */
+  answerSettled(): Promise<never>;
+  /** Batches in the ring whose verdict is not there yet. */
+  holds(): number;
+}
+
+export function createIngest(options: IngestOptions): Ingest {
+  const { ring, admission, counters } = options;
+  const held = createFifo<Held>();
+  let turnMs = 0;
+  let turnUnixMs = 0;
+  let wakeAnswers: (() => void) | undefined;
+
+  /** One look at the clocks per event-loop turn. */
+  function beginTurn(): void {
+    if (turnMs !== 0) return;
+    turnMs = performance.now();
+    turnUnixMs = Date.now();
+    admission.beginTurn();
+  }
+
+  function refuse(exchange: Exchange, request: BatchRequest, reason: RefusedReason, waitMs = 0): void {
+    counters.add(`refused_${reason}`, 1);
+    admission.refused(request, reason);
+    exchange.answer(refused(reason, waitMs));
+  }
+
+  function reject(exchange: Exchange, reason: RejectedReason, detail?: string, status?: number): void {
+    counters.add(`rejected_${reason}`, 1);
+    admission.rejected(exchange.context as BatchRequest, reason === 'conflict');
+    exchange.answer(rejected(reason, detail, status));
+  }
+
+  function head(exchange: Exchange) {
+    beginTurn();
+    const request = parseBatchRequest(exchange);
+    if (typeof request === 'string') {
+      counters.add(`rejected_${request}`, 1);
+      return rejected(request);
+    }
+    const verdict = admission.admit(request, exchange.contentLength);
+    if (verdict) {
+      counters.add(`refused_${verdict.reason}`, 1);
+      return refused(verdict.reason, verdict.waitMs);
+    }
+    exchange.context = request;
+    return undefined;
+  }
+
+  function body(exchange: Exchange, sent: Uint8Array): void {
+    beginTurn();
+    const request = exchange.context as BatchRequest;
+    request.bodyMs = turnMs;
+    admission.bodyComplete(request, sent.length);
+    const batch = decompress(sent, request.encoding, options.decompressedBytesMax);
+    if (typeof batch === 'string') return reject(exchange, batch);
+    const walk = options.walk(batch);
+    if (!walk.ok) {
+      const reason = walk.status === 413 ? 'too_large' : walk.status === 422 ? 'rules' : 'unparsable';
+      return reject(exchange, reason, `${walk.reason} (at byte ${walk.offset})`, walk.status);
+    }
+    if (asciiSlice(batch, walk.clientIdAt, walk.clientIdLength) !== request.clientId)
+      return reject(exchange, 'client_id', 'the batch names another client', 422);
+    if (request.oldestSeq > walk.seq) return reject(exchange, 'header', 'Oldest-Seq is above the seq');
+    request.points = walk.points;
+    if (!append(request, batch, walk.epoch, walk.seq)) return refuse(exchange, request, 'ring_full');
+    counters.add('bytes', sent.length);
+    if (options.ack === 'memory') {
+      accept(exchange, request, { duplicate: false, contiguousSeq: 0 }, turnUnixMs);
+      held.push({ exchange, request, receivedUnixMs: 0 });
+    } else {
+      held.push({ exchange, request, receivedUnixMs: turnUnixMs });
+    }
+  }
+
+  /** @returns false when the ring has no room: nothing of the batch is held then. */
+  function append(request: BatchRequest, batch: Uint8Array, epoch: number, seq: number): boolean {
+    const { clientId, lane, points, oldestSeq } = request;
+    const at = ring.tryReserve(recordLength(clientId.length, batch.length));
+    if (at === -1) return false;
+    const head = { kind: RecordKind.batch, lane, clientId, points, epoch, seq, oldestSeq, receivedUnixMs: turnUnixMs };
+    ring.commitReserve(writeRecord(ring.bytes, ring.view, at, head, batch));
+    admission.appended(request);
+    return true;
+  }
+
+  function accept(
+    exchange: Exchange,
+    request: BatchRequest,
+    verdict: { duplicate: boolean; contiguousSeq: number },
+    receivedUnixMs: number,
+  ): void {
+    const { duplicate, contiguousSeq } = verdict;
+    counters.add(duplicate ? 'duplicates' : 'accepted', 1);
+    if (!duplicate) counters.add('points', request.points);
+    exchange.answer(ackAnswer({ durable: options.ack, contiguousSeq, receivedUnixMs, duplicate }, request.wantsJson));
+  }
+
+  function settle(at: number, nowMs: number): void {
+    const { exchange, request, receivedUnixMs } = held.shift() as Held;
+    observeLatency(counters, (nowMs - request.bodyMs) / 1000);
+    const verdict = readVerdict(ring.view, at);
+    if (options.ack === 'memory') return countLost(request, verdict);
+    if (verdict === RingVerdict.durable || verdict === RingVerdict.duplicate) {
+      const duplicate = verdict === RingVerdict.duplicate;
+      accept(exchange, request, { duplicate, contiguousSeq: readContiguousSeq(ring.view, at) }, receivedUnixMs);
+    } else if (verdict === RingVerdict.conflict) {
+      reject(exchange, 'conflict');
+    } else {
+      refuse(exchange, request, verdict === RingVerdict.full ? 'journal_full' : 'journal_failed');
+    }
+  }
+
+  /** With `ack: memory` the yes is out already; what the journal could not take then is lost, and said so. */
+  function countLost(request: BatchRequest, verdict: RingVerdict): void {
+    if (verdict === RingVerdict.durable || verdict === RingVerdict.duplicate) return;
+    counters.add('lostBatches', 1);
+    counters.add('lostPoints', request.points);
+  }
+
+  async function answerSettled(): Promise<never> {
+    let seen = ring.settled();
+    for (;;) {
+      if (held.size() === 0) await new Promise<void>((resolve) => (wakeAnswers = resolve));
+      await ring.waitSettled(seen);
+      seen = ring.settled();
+      const nowMs = performance.now();
+      for (let at = ring.nextSettled(); at !== -1; at = ring.nextSettled()) settle(at, nowMs);
+      ring.release(seen);
+      counters.set('ringUsedBytes', ring.usedBytes());
+    }
+  }
+
+  function turn(): void {
+    turnMs = 0;
+    ring.publish();
+    admission.endTurn();
+    if (held.size() === 0) return;
+    wakeAnswers?.();
+    wakeAnswers = undefined;
+  }
+
+  const malformed: Handler['malformed'] = (_status, reason) => counters.add(`http_${reason}`, 1);
+  return { handler: { head, body, turn, malformed, failed: options.onFault }, answerSettled, holds: held.size };
+}
+
+function observeLatency(counters: Counters<string>, seconds: number): void {
+  counters.add('latencySumS', seconds);
+  for (let i = 0; i < LATENCY_BOUNDS_S.length; i++) {
+    if (seconds > (LATENCY_BOUNDS_S[i] as number)) continue;
+    counters.add(`latency${i}`, 1);
+    return;
+  }
+  counters.add('latencyInf', 1);
+}

@@ -1,0 +1,66 @@
+/**
+ * An ingest worker: listens beside its siblings on one port (SO_REUSEPORT) and writes one ring. Owns its thread's
+ * parts and their end, and promises that the ring is closed only after every batch in it has been answered.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
+import { createWalker } from '@metricstream/proto/walk.ts';
+import { sleep } from '@metricstream/shared/clock.ts';
+import { openCounters } from '@metricstream/shared/counters.ts';
+import { messageOf } from '@metricstream/shared/errors.ts';
+import { createLog, throttled } from '@metricstream/shared/log.ts';
+import { createAdmission } from '../admission/admission.ts';
+import { openClientTable } from '../admission/client-table.ts';
+import { createLimiter } from '../admission/limits.ts';
+import { listen } from '../http/listener.ts';
+import { createDecisionWriter } from '../rings/decisions.ts';
+import { openDoorbell } from '../rings/doorbell.ts';
+import { createRingWriter } from '../rings/ring-writer.ts';
+import { INGEST_COUNTERS } from './counters.ts';
+import { createIngest } from './ingest.ts';
+import type { FromIngestWorker, IngestWorkerData, ToIngestWorker } from './messages.ts';
+
+const LOG_INTERVAL_MS = 5000;
+const GAUGE_MS = 250;
+
+async function run(data: IngestWorkerData, port: MessagePort): Promise<void> {
+  const log = throttled(createLog({ component: 'collector', ...data.log }), LOG_INTERVAL_MS);
+  const counters = openCounters(INGEST_COUNTERS, data.counters);
+  const table = openClientTable(data.clientTable);
+  const ring = createRingWriter(data.ring, openDoorbell(data.doorbell));
+  const ingest = createIngest({
+    ring,
+    admission: createAdmission(table, createLimiter(table, data.clientLimits), createDecisionWriter(data.decisions)),
+    walk: createWalker(data.wire),
+    counters,
+    ack: data.ack,
+    decompressedBytesMax: data.wire.batchBytesMax,
+    onFault: (error, remote) => log.error('a request failed by a fault of ours, answered 500', { error, remote }),
+  });
+  const { host, http: limits } = data;
+  const listener = await listen({ host, port: data.port, reusePort: true, limits, handler: ingest.handler });
+  void ingest.answerSettled();
+  const gauges = setInterval(() => counters.set('connections', listener.connections()), GAUGE_MS).unref();
+  port.on('message', async (told: ToIngestWorker) => {
+    const deadline = AbortSignal.timeout(told.drainMs);
+    await listener.stop({ drainMs: told.drainMs });
+    while (ingest.holds() > 0 && !deadline.aborted) await sleep(5, deadline);
+    ring.close();
+    clearInterval(gauges);
+    counters.set('connections', 0);
+    port.close();
+    // The wait for verdicts has no end of its own; with the ring closed and answered there is nothing to wait for.
+    process.exit();
+  });
+  port.postMessage({ message: 'listening', port: listener.port } satisfies FromIngestWorker);
+}
+
+if (parentPort) {
+  const port = parentPort;
+  run(workerData as IngestWorkerData, port).catch((error: unknown) => {
+    const taken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+    const failure: FromIngestWorker = { message: 'failed', code: taken ? 'port_taken' : 'io', why: messageOf(error) };
+    port.postMessage(failure);
+    port.close();
+  });
+}

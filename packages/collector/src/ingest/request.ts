@@ -1,0 +1,63 @@
+/**
+ * What a request's head says about the batch in its body. Owns the reading of our headers and promises that nothing
+ * goes on unless every one of them is understood: an unknown lane is refused, not guessed.
+ */
+import { Lane } from '@metricstream/shared/journal/record.ts';
+import type { Exchange } from '../http/types.ts';
+import type { RejectedReason } from './counters.ts';
+import type { ContentEncoding } from './decompress.ts';
+import { parseContentEncoding } from './decompress.ts';
+
+/** A batch's request from its head to its answer. */
+export interface BatchRequest {
+  clientId: string;
+  /** Slot in the client table; set by admission. */
+  slot: number;
+  encoding: ContentEncoding;
+  lane: Lane;
+  /** 0 when the client did not say. */
+  oldestSeq: number;
+  /** Answers as JSON instead of a protobuf Ack. */
+  wantsJson: boolean;
+  /** Bytes charged to the client's limit, to be given back when we are the ones who say no. */
+  bytesCharged: number;
+  /** Monotonic ms of the turn in which the body was complete. */
+  bodyMs: number;
+  /** Of the walked batch. */
+  points: number;
+}
+
+export const BATCHES_PATH = '/v1/batches';
+const CLIENT_ID = /^[A-Za-z0-9._:-]{1,128}$/;
+const SEQ = /^[0-9]{1,16}$/;
+
+/** @returns the request, or why it can be turned away without its body. */
+export function parseBatchRequest(exchange: Exchange): BatchRequest | RejectedReason {
+  if (exchange.path !== BATCHES_PATH) return 'not_found';
+  if (exchange.method !== 'POST') return 'method';
+  if (!isProtobuf(exchange.header('content-type'))) return 'content_type';
+  const encoding = parseContentEncoding(exchange.header('content-encoding'));
+  if (!encoding) return 'content_encoding';
+  const clientId = exchange.header('client-id');
+  if (!CLIENT_ID.test(clientId)) return 'client_id';
+  const laneText = exchange.header('lane');
+  if (laneText !== '' && laneText !== 'live' && laneText !== 'backlog') return 'header';
+  const oldestText = exchange.header('oldest-seq');
+  const oldestSeq = Number(oldestText);
+  if (oldestText !== '' && (!SEQ.test(oldestText) || oldestSeq < 1 || !Number.isSafeInteger(oldestSeq))) return 'header';
+  return {
+    clientId,
+    slot: -1,
+    encoding,
+    lane: laneText === 'backlog' ? Lane.backlog : Lane.live,
+    oldestSeq,
+    wantsJson: exchange.header('accept').includes('application/json'),
+    bytesCharged: 0,
+    bodyMs: 0,
+    points: 0,
+  };
+}
+
+function isProtobuf(contentType: string): boolean {
+  return contentType === 'application/x-protobuf' || /^application\/(?:x-)?protobuf\s*(?:;|$)/i.test(contentType);
+}

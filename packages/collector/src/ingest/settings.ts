@@ -1,0 +1,64 @@
+/**
+ * What ingest workers are given, from the configuration. Owns the fixed limits that nobody needs to set, each with its
+ * reason, and how limits relate: whatever the HTTP room lets through fits the walker, and what that lets through fits
+ * a quarter of the ring.
+ */
+import { DEFAULT_WIRE_LIMITS } from '@metricstream/proto/limits.ts';
+import { recordLength } from '@metricstream/shared/journal/record.ts';
+import type { CollectorConfig } from '../config.ts';
+import type { IngestSettings } from './start.ts';
+
+const DECISIONS_PER_WORKER = 1024;
+/** A browser or script sends a handful of headers, our agent a dozen. */
+const HEADERS_MAX = 100;
+/** RFC 9112 3 asks for 8000 at least. */
+const TARGET_BYTES_MAX = 8000;
+/** One connection's share of the ring: an agent keeps one request a lane in flight. */
+const PIPELINED_MAX = 64;
+/** Unfinished requests of one worker: what slow or hostile clients can make it hold. */
+const BUFFERED_BYTES_MAX = 128 * 1024 * 1024;
+const WRITE_BUFFER_BYTES_MAX = 256 * 1024;
+const WRITE_TIMEOUT_MS = 15_000;
+
+export function ingestSettings(
+  config: CollectorConfig,
+  clientTable: SharedArrayBuffer,
+  doorbell: SharedArrayBuffer,
+): IngestSettings {
+  const { limits, listen } = config;
+  const { requestsPerSecond, bytesPerSecond, pointsPerSecond, burstMs } = limits.perClient;
+  const batchBytesMax = limits.decompressedBytesMax;
+  return {
+    workers: config.workers,
+    ringBytes: config.journal.ringBytes,
+    frameBytesMax: recordLength(DEFAULT_WIRE_LIMITS.clientIdBytesMax, batchBytesMax),
+    decisionsPerWorker: DECISIONS_PER_WORKER,
+    host: listen.host,
+    port: listen.port,
+    http: {
+      connectionsMax: Math.ceil(limits.connectionsMax / config.workers),
+      headBytesMax: limits.headBytesMax,
+      headersMax: HEADERS_MAX,
+      targetBytesMax: Math.min(TARGET_BYTES_MAX, limits.headBytesMax),
+      bodyBytesMax: limits.bodyBytesMax,
+      bufferedBytesMax: BUFFERED_BYTES_MAX,
+      pipelinedMax: PIPELINED_MAX,
+      headTimeoutMs: limits.headTimeoutMs,
+      bodyTimeoutMs: limits.bodyTimeoutMs,
+      idleTimeoutMs: limits.idleTimeoutMs,
+      writeBufferBytesMax: WRITE_BUFFER_BYTES_MAX,
+      writeTimeoutMs: WRITE_TIMEOUT_MS,
+    },
+    wire: {
+      ...DEFAULT_WIRE_LIMITS,
+      batchBytesMax,
+      seriesMax: limits.seriesPerBatchMax,
+      pointsMax: Math.min(DEFAULT_WIRE_LIMITS.pointsMax, Math.floor(batchBytesMax / 8)),
+    },
+    ack: config.ack,
+    clientLimits: { requestsPerSecond, bytesPerSecond, pointsPerSecond, burstMs },
+    clientTable,
+    doorbell,
+    log: config.log,
+  };
+}

@@ -1,0 +1,119 @@
+/**
+ * Main's end of the ingest workers. Owns their threads, rings and counters, and promises: a worker that dies is
+ * replaced with a new ring, what its old ring held is still made durable, and its counts are kept.
+ */
+import { sleep } from '@metricstream/shared/clock.ts';
+import type { Counters } from '@metricstream/shared/counters.ts';
+import { createCounters } from '@metricstream/shared/counters.ts';
+import { MetricStreamError, messageOf } from '@metricstream/shared/errors.ts';
+import type { Log } from '@metricstream/shared/log.ts';
+import type { Worker } from 'node:worker_threads';
+import { createDecisions } from '../rings/decisions.ts';
+import { closeRing, createRing } from '../rings/ring-layout.ts';
+import { spawnWorker, threadEnd } from '../spawn-worker.ts';
+import { INGEST_COUNTERS } from './counters.ts';
+import type { FromIngestWorker, IngestWorkerData, ToIngestWorker } from './messages.ts';
+
+const RESPAWN_AFTER_MS = 500;
+
+export interface IngestSettings extends Omit<IngestWorkerData, 'worker' | 'ring' | 'counters' | 'decisions'> {
+  workers: number;
+  ringBytes: number;
+  frameBytesMax: number;
+  decisionsPerWorker: number;
+}
+
+export interface IngestWorkers {
+  /** The port they share; the one the system chose when 0 was asked for. */
+  readonly port: number;
+  /** One table per worker; a replaced worker goes on in its predecessor's. */
+  readonly counters: readonly Counters<string>[];
+  /** One ring of decisions per worker, for tap and top. */
+  readonly decisions: readonly SharedArrayBuffer[];
+  readonly respawns: () => number;
+  /** Takes nothing new, answers what is held, closes the rings; at most for `drainMs`. */
+  stop(drainMs: number): Promise<void>;
+}
+
+/** @param addRing tells the journal thread of each new ring before its worker can write to it. */
+export async function startIngestWorkers(
+  settings: IngestSettings,
+  addRing: (ring: SharedArrayBuffer) => void,
+  log: Log,
+): Promise<IngestWorkers> {
+  const { workers, ringBytes, frameBytesMax, decisionsPerWorker, ...shared } = settings;
+  const counters = Array.from({ length: workers }, () => createCounters(INGEST_COUNTERS));
+  const decisions = Array.from({ length: workers }, () => createDecisions(decisionsPerWorker));
+  const stopping = new AbortController();
+  const running = new Map<number, Worker>();
+  let port = settings.port;
+  let respawns = 0;
+  let drainMs = 0;
+
+  /** Runs one worker to its end. @returns once it listens or failed to; its end is in `ended`. */
+  async function run(index: number): Promise<{ ended: Promise<void> }> {
+    const ring = createRing(ringBytes, frameBytesMax);
+    addRing(ring);
+    const data: IngestWorkerData = {
+      ...shared,
+      worker: index,
+      port,
+      ring,
+      counters: (counters[index] as Counters<string>).memory,
+      decisions: decisions[index] as SharedArrayBuffer,
+    };
+    const worker = spawnWorker('ingest', `ingest-${index}`, data);
+    const ended = threadEnd(worker).then(() => {
+      running.delete(index);
+      closeRing(ring);
+    });
+    running.set(index, worker);
+    if (stopping.signal.aborted) tellStop(worker);
+    worker.on('error', (error) => log.error('ingest worker failed', { worker: index, error: messageOf(error) }));
+    port = await firstWord(worker, ended);
+    return { ended };
+  }
+
+  async function keepRunning(index: number, first: { ended: Promise<void> }): Promise<void> {
+    await first.ended;
+    while (!stopping.signal.aborted) {
+      respawns++;
+      log.error('ingest worker ended; its batches are safe, its clients come again', { worker: index });
+      await sleep(RESPAWN_AFTER_MS, stopping.signal);
+      if (stopping.signal.aborted) return;
+      try {
+        await (await run(index)).ended;
+      } catch (error) {
+        log.error('ingest worker cannot start', { worker: index, error: messageOf(error) });
+      }
+    }
+  }
+
+  function tellStop(worker: Worker): void {
+    worker.postMessage({ message: 'stop', drainMs } satisfies ToIngestWorker);
+  }
+
+  const kept: Promise<void>[] = [];
+  for (let index = 0; index < workers; index++) kept.push(keepRunning(index, await run(index)));
+  return {
+    port,
+    counters,
+    decisions,
+    respawns: () => respawns,
+    async stop(withinMs) {
+      drainMs = withinMs;
+      stopping.abort();
+      for (const worker of running.values()) tellStop(worker);
+      await Promise.all(kept);
+    },
+  };
+}
+
+/** @returns the port once the worker listens. @throws MetricStreamError in its own words when it cannot. */
+async function firstWord(worker: Worker, ended: Promise<void>): Promise<number> {
+  const word = new Promise<FromIngestWorker>((resolve) => worker.once('message', resolve));
+  const said = await Promise.race([word, ended]);
+  if (!said) throw new MetricStreamError('bug', 'an ingest worker ended before it listened');
+  if (said.message === 'failed') throw new MetricStreamError(said.code, said.why);
+  return said.port;
+}

@@ -1,0 +1,18 @@
+#!/usr/bin/env node
+/** The command `metricstream-collector`: reads the command line and the configuration, runs, leaves. */
+import { runProgram, endOnClosedOutput } from '@metricstream/shared/cli/program.ts';
+import { checkVerb, configVerb, runVerb } from '@metricstream/shared/cli/verbs.ts';
+import { createCollector } from './collector.ts';
+import { collectorSpec } from './config.ts';
+import { VERSION } from './version.ts';
+
+endOnClosedOutput();
+process.exitCode = await runProgram(
+  {
+    name: 'metricstream-collector',
+    version: VERSION,
+    description: 'Takes batches from agents, makes them durable, and passes them on.',
+    verbs: [runVerb(collectorSpec, 'collector', createCollector), checkVerb(collectorSpec), configVerb(collectorSpec)],
+  },
+  process.argv.slice(2),
+);

@@ -1,0 +1,26 @@
+/** What main and a sink's thread say to each other. Owns these types only. */
+import type { PumpStats } from '@metricstream/shared/pump/pump.ts';
+import type { ThreadLog } from '../journal-thread/messages.ts';
+import type { JsonlSinkOptions } from './jsonl/jsonl-sink.ts';
+
+export interface SinkThreadData {
+  sink: { kind: 'jsonl'; settings: Pick<JsonlSinkOptions, 'dir' | 'rotateBytes' | 'keepMs' | 'clientsMax'> };
+  journal: { dir: string; id: number; durable: SharedArrayBuffer };
+  cursorPath: string;
+  /** This sink's cursor position, for the journal's retention. */
+  position: SharedArrayBuffer;
+  deadLetter: { dir: string; bytesMax: number };
+  counters: SharedArrayBuffer;
+  log: ThreadLog;
+}
+
+/** `stop`: go on to the journal's end, at most for `drainMs`, then leave. */
+export interface ToSinkThread {
+  message: 'stop';
+  drainMs: number;
+}
+
+export type FromSinkThread =
+  | { message: 'ready' }
+  | { message: 'state'; state: PumpStats['state']; why: string }
+  | { message: 'failed'; why: string };

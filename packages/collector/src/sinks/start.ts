@@ -1,0 +1,83 @@
+/**
+ * Main's end of a sink's thread. Owns the thread, starts it again when it dies (the cursor says where it goes on), and
+ * keeps what it last said of itself.
+ */
+import type { Worker } from 'node:worker_threads';
+import { sleep } from '@metricstream/shared/clock.ts';
+import type { Counters } from '@metricstream/shared/counters.ts';
+import { createCounters } from '@metricstream/shared/counters.ts';
+import { messageOf } from '@metricstream/shared/errors.ts';
+import type { DurablePosition } from '@metricstream/shared/journal/position.ts';
+import { createDurablePosition } from '@metricstream/shared/journal/position.ts';
+import type { Log } from '@metricstream/shared/log.ts';
+import { spawnWorker, threadEnd } from '../spawn-worker.ts';
+import type { SinkCounter } from './counters.ts';
+import { SINK_COUNTERS } from './counters.ts';
+import type { FromSinkThread, SinkThreadData, ToSinkThread } from './messages.ts';
+
+const RESTART_AFTER_MS = 1000;
+
+export interface SinkThread {
+  readonly name: string;
+  readonly counters: Counters<SinkCounter>;
+  /** What the pump last said it does, and why when it is in trouble. */
+  state(): { state: string; why: string };
+  /** Goes on to the journal's end, at most for `drainMs`, then ends the thread. */
+  stop(drainMs: number): Promise<void>;
+}
+
+/** The journal's retention needs a sink's position before the sink's thread can start. */
+export interface SinkPosition {
+  readonly position: DurablePosition;
+  readonly required: boolean;
+}
+
+export function createSinkPosition(required: boolean): SinkPosition {
+  return { position: createDurablePosition(), required };
+}
+
+export type SinkSettings = Omit<SinkThreadData, 'counters' | 'position'>;
+
+export function startSinkThread(settings: SinkSettings, position: DurablePosition, log: Log): SinkThread {
+  const name = settings.sink.kind;
+  const counters = createCounters(SINK_COUNTERS);
+  const data: SinkThreadData = { ...settings, counters: counters.memory, position: position.memory };
+  const stopping = new AbortController();
+  let said = { state: 'starting', why: '' };
+  let worker: Worker | undefined;
+
+  function hear(message: FromSinkThread): void {
+    if (message.message === 'ready') {
+      said = { state: 'idle', why: '' };
+      return;
+    }
+    const { why } = message;
+    const state = message.message === 'state' ? message.state : 'failed';
+    const trouble = why !== '';
+    if (trouble && why !== said.why) log.error(`sink ${name}: ${state}`, { why });
+    if (!trouble && said.why !== '') log.info(`sink ${name}: going on`, { after: said.why });
+    said = { state, why };
+  }
+
+  async function keepRunning(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      worker = spawnWorker('sink', `sink-${name}`, data);
+      worker.on('message', hear);
+      worker.on('error', (error) => hear({ message: 'failed', why: messageOf(error) }));
+      await threadEnd(worker);
+      if (!stopping.signal.aborted) await sleep(RESTART_AFTER_MS, stopping.signal);
+    }
+  }
+
+  const ended = keepRunning();
+  return {
+    name,
+    counters,
+    state: () => said,
+    async stop(drainMs) {
+      stopping.abort();
+      worker?.postMessage({ message: 'stop', drainMs } satisfies ToSinkThread);
+      await ended;
+    },
+  };
+}
