@@ -77,7 +77,7 @@ export function startFleet({ clients, url, pauseMs, namePrefix = 'client' }: Fle
 }
 
 /** A small batch whose values say its seq, so that a mix-up would show. */
-export function batchOf(clientId: string, epoch: number, seq: number): Uint8Array {
+export function batchOf(clientId: string, epoch: number, seq: number, timeMs = Date.now()): Uint8Array {
   const names = Array.from({ length: POINTS_PER_BATCH }, (_, i) => `test.value${i}`);
   return encodeBatch({
     clientId,
@@ -90,7 +90,7 @@ export function batchOf(clientId: string, epoch: number, seq: number): Uint8Arra
     droppedTotal: [],
     resource: [['host', clientId]],
     series: names.map((name) => ({ name, unit: 'count', kind: 'float', labels: [] })),
-    timesUnixNano: [BigInt(Date.now()) * 1_000_000n],
+    timesUnixNano: [BigInt(timeMs) * 1_000_000n],
     values: Float64Array.from(names, (_, i) => seq + i / 10),
   });
 }
