@@ -16,7 +16,7 @@ export interface BenchOptions {
   /** Fewer iterations, to see that the bench runs at all; its figures mean nothing. */
   quick: boolean;
   /** One line of progress on stderr. */
-  progress(line: string): void;
+  progress: (line: string) => void;
 }
 
 export interface Bench {

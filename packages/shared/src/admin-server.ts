@@ -1,47 +1,59 @@
 /**
- * The admin port of both programs: a few pages for operators over node:http, GET only. Owns the listening and the
- * answers' form, and promises: one slow or hostile reader costs nothing but its own connection, and a page that throws
- * answers 500 and stops nothing else.
+ * The admin port of both programs: a few GET paths over node:http, for people and monitoring, never for batches. Owns
+ * the listener and promises: only what is in the routes is served, a route that throws or hangs is answered and harms
+ * nothing else, connections and their heads are bounded, and closing does not wait for a client that holds on.
  */
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { listenText } from './config/listen.ts';
-import { MetricStreamError, messageOf } from './errors.ts';
+import { type ListenAddress, listenText } from './config/listen.ts';
+import { messageOf, MetricStreamError } from './errors.ts';
+import type { Log } from './log.ts';
 
-/** A page's answer: JSON, or text with its content type. */
-export type AdminAnswer = { status: number; json: unknown } | { status: number; text: string; type: string };
+const CONNECTIONS_MAX = 64;
+const HEAD_BYTES_MAX = 8 * 1024;
+const HEAD_TIMEOUT_MS = 5000;
+const ROUTE_TIMEOUT_MS = 10_000;
 
-/** Path → page. A page is asked anew for every request. */
-export type AdminRoutes = Readonly<Record<string, () => AdminAnswer | Promise<AdminAnswer>>>;
+/** What a route answers: `json` is serialised, `text` goes as it is. `status` is 200 unless given. */
+export type AdminAnswer = { status?: number } & ({ json: unknown } | { text: string; contentType: string });
+
+/** @param query of the request; empty when there is none. */
+export type AdminRoute = (query: URLSearchParams) => AdminAnswer | Promise<AdminAnswer>;
 
 export interface AdminServerOptions {
-  host: string;
-  /** 0: any free port. */
-  port: number;
-  /** The option an operator changes when the port is taken. */
+  listen: ListenAddress;
+  /** By path: `/status`. HEAD is answered wherever GET is. */
+  routes: Readonly<Record<string, AdminRoute>>;
+  log: Log;
+  /** The option that says where to listen, for the message when the port is taken. */
   option: string;
-  routes: AdminRoutes;
 }
 
 export interface AdminServer {
-  readonly port: number;
-  /** Ends at once: open connections are cut. */
+  /** Where it listens, `127.0.0.1:7442`; with port 0 the one the system chose. */
+  readonly address: string;
   close(): Promise<void>;
 }
 
-const CONNECTIONS_MAX = 64;
-const TIMEOUT_MS = 10_000;
-
-/** @throws MetricStreamError `port_taken` or `io` that names the address and the option. */
+/**
+ * Listens; logs `admin listening` with the address.
+ * @throws MetricStreamError `port_taken` when another program listens there, `config_invalid` when the address is not
+ * this machine's, `io` for anything else: each names the address and the option.
+ */
 export async function startAdminServer(options: AdminServerOptions): Promise<AdminServer> {
-  const server = createServer({ headersTimeout: TIMEOUT_MS, requestTimeout: TIMEOUT_MS }, (request, response) => {
-    void answer(options.routes, request, response);
-  });
+  const server = createServer(
+    { maxHeaderSize: HEAD_BYTES_MAX, headersTimeout: HEAD_TIMEOUT_MS, requestTimeout: HEAD_TIMEOUT_MS },
+    (request, response) => void respond(request, response, options),
+  );
   server.maxConnections = CONNECTIONS_MAX;
-  await listening(server, options);
+  await listenOn(server, options);
+  const { address, port } = server.address() as AddressInfo;
+  const text = listenText({ host: address, port });
+  // The program's other parts keep it alive; this port alone must not.
+  server.unref();
+  options.log.info('admin listening', { address: text });
   return {
-    port: (server.address() as AddressInfo).port,
+    address: text,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -50,43 +62,80 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
   };
 }
 
-function listening(server: Server, { host, port, option }: AdminServerOptions): Promise<void> {
+function listenOn(server: Server, options: AdminServerOptions): Promise<void> {
+  const { listen, option } = options;
   return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      const taken = cause.code === 'EADDRINUSE';
-      const why = taken ? 'is taken by another program; stop that program, or change' : 'cannot be listened on; change';
-      const text = `${listenText({ host, port })} ${why} \`${option}\` (${cause.code})`;
-      reject(new MetricStreamError(taken ? 'port_taken' : 'io', text, { cause }));
-    });
-    server.listen({ host, port }, resolve);
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenFault(error, listenText(listen), option)));
+    server.listen({ host: listen.host, port: listen.port }, resolve);
   });
 }
 
-async function answer(routes: AdminRoutes, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const path = (request.url ?? '').split('?', 1)[0] as string;
-  const page = Object.hasOwn(routes, path) ? routes[path] : undefined;
-  let said: AdminAnswer;
-  if (!page) said = text(404, `there is no ${JSON.stringify(path)} here; try ${Object.keys(routes).join(' ')}`);
-  else if (request.method !== 'GET' && request.method !== 'HEAD') said = text(405, 'these pages are read with GET');
-  else said = await ask(page);
-  const body = 'json' in said ? `${JSON.stringify(said.json, undefined, 2)}\n` : said.text;
-  response.writeHead(said.status, {
-    'content-type': 'json' in said ? 'application/json' : said.type,
-    'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-store',
-    ...(said.status === 405 ? { allow: 'GET, HEAD' } : {}),
-  });
-  response.end(request.method === 'HEAD' ? undefined : body);
+function listenFault(cause: NodeJS.ErrnoException, address: string, option: string): MetricStreamError {
+  const { code } = cause;
+  if (code === 'EADDRINUSE')
+    return new MetricStreamError(
+      'port_taken',
+      `${option}: another program listens on ${address}; stop it, or set ${option} to another port (0: any free one)`,
+      { cause },
+    );
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+    return new MetricStreamError('config_invalid', `${option}: ${address} is no address of this machine`, { cause });
+  return new MetricStreamError('io', `${option}: cannot listen on ${address}`, { cause });
 }
 
-async function ask(page: () => AdminAnswer | Promise<AdminAnswer>): Promise<AdminAnswer> {
+async function respond(request: IncomingMessage, response: ServerResponse, options: AdminServerOptions): Promise<void> {
+  const { answer, allow } = await answerOf(request, options);
+  const text = 'json' in answer ? `${JSON.stringify(answer.json)}\n` : answer.text;
+  if (allow) response.setHeader('allow', 'GET, HEAD');
+  response.setHeader('content-type', 'json' in answer ? 'application/json' : answer.contentType);
+  response.setHeader('cache-control', 'no-store');
+  response.setHeader('x-content-type-options', 'nosniff');
+  response.setHeader('content-length', Buffer.byteLength(text));
+  response.writeHead(answer.status ?? 200);
+  response.end(request.method === 'HEAD' ? '' : text);
+}
+
+async function answerOf(
+  request: IncomingMessage,
+  { routes, log }: AdminServerOptions,
+): Promise<{ answer: AdminAnswer; allow?: true }> {
+  const target = request.url ?? '/';
+  const mark = target.indexOf('?');
+  const path = mark === -1 ? target : target.slice(0, mark);
+  const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
+  if (route === undefined)
+    return { answer: { status: 404, json: { error: 'no such path', paths: Object.keys(routes) } } };
+  if (request.method !== 'GET' && request.method !== 'HEAD')
+    return { answer: { status: 405, json: { error: `${request.method ?? ''} is not served here; use GET` } }, allow: true };
   try {
-    return await page();
+    const query = new URLSearchParams(mark === -1 ? '' : target.slice(mark + 1));
+    return { answer: await inTime(route(query)) };
   } catch (error) {
-    return text(500, `this page failed: ${messageOf(error)}`);
+    log.warn('admin: a request failed', { path, error });
+    return { answer: { status: 500, json: { error: messageOf(error) } } };
   }
 }
 
-function text(status: number, line: string): AdminAnswer {
-  return { status, text: `${line}\n`, type: 'text/plain; charset=utf-8' };
+async function inTime<T>(work: T | Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const fault = (): void => reject(new MetricStreamError('timeout', `no answer within ${ROUTE_TIMEOUT_MS} ms`));
+    timer = setTimeout(fault, ROUTE_TIMEOUT_MS);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** `/healthz`: the process answers. */
+export const healthRoute: AdminRoute = () => ({ json: { ok: true } });
+
+/** `/readyz`: 200 with no reasons, else 503 and all of them. */
+export function readyRoute(reasons: () => readonly string[]): AdminRoute {
+  return () => {
+    const found = reasons();
+    return { status: found.length === 0 ? 200 : 503, json: { ready: found.length === 0, reasons: found } };
+  };
 }

@@ -2,19 +2,22 @@
  * What passes between the HTTP room and whoever answers requests. Owns these types only. http/ knows nothing of rings,
  * journals or batches: it hands over heads and bodies, and takes answers, in any order, for each request once.
  */
+import type { Reason } from './reasons.ts';
 
 /** Named limits of one listener; every one is enforced before memory is spent. */
 export interface HttpLimits {
   connectionsMax: number;
-  /** Request line and all header lines together. */
+  /** Request line and all header lines together; at most 65,535. */
   headBytesMax: number;
   headersMax: number;
   targetBytesMax: number;
   /** A declared or chunked body above it is answered 413. */
   bodyBytesMax: number;
+  /** Unfinished heads and bodies of all connections together; a request that needs more is answered 503. */
+  bufferedBytesMax: number;
   /** Requests of one connection that may be waiting for their answer; reading stops there. */
   pipelinedMax: number;
-  /** From the first byte of a head to its end. */
+  /** From the first byte of a head to its end; also from the opening of a connection to its first byte. */
   headTimeoutMs: number;
   /** From the end of the head to the end of the body. */
   bodyTimeoutMs: number;
@@ -22,15 +25,19 @@ export interface HttpLimits {
   idleTimeoutMs: number;
   /** Answers the client does not read. */
   writeBufferBytesMax: number;
+  /** How long a full send buffer may stay full; also the longest a closing connection waits for its last answer to be read. */
   writeTimeoutMs: number;
 }
 
-/** One answer. `head` is complete (status line and headers with content-length, ending in an empty line). */
+/**
+ * One answer, shared or fresh. Build it with responses.ts. http/ itself adds `Connection: close` where the connection
+ * closes after it, and leaves the body out for HEAD, so that a constant Answer serves every request.
+ */
 export interface Answer {
   status: number;
-  /** Latin-1: status line, headers, empty line and body together, ready to send. */
+  /** Latin-1: status line, headers with content-length, empty line and body, ready to send; never a Connection field. */
   text: string;
-  /** The connection closes after it, and `text` says so. */
+  /** The connection closes after it. */
   close: boolean;
 }
 
@@ -39,25 +46,37 @@ export interface Exchange {
   readonly method: string;
   /** The path before any `?`, as it came; never decoded. */
   readonly path: string;
-  /** The value of a header by lower-case name, '' when absent. Valid until the body is complete. */
+  /** What follows the first `?`, as it came; '' when absent. Valid as long as headers are. */
+  readonly query: string;
+  /** The first value of a header by lower-case name, '' when absent. Valid until `Handler.body` returns, then ''. */
   header(name: string): string;
   /** Declared length, or -1 for chunked. */
   readonly contentLength: number;
-  /** The other end, for logs. */
+  /** The other end as `address:port`, for logs. */
   readonly remote: string;
-  /** Whatever the handler wants to keep from `head` to `body` to `closed`. */
+  /** Whatever the handler wants to keep from `head` to `body` to its answer. */
   context: unknown;
-  /** Answers, once; a second call is a programmer's error and throws. After the connection is gone it does nothing. */
+  /**
+   * Answers, once; a second call is a programmer's error and throws. After the connection is gone it does nothing.
+   * Before the body is complete it refuses: `Handler.body` is then not called.
+   */
   answer(answer: Answer): void;
 }
 
 export interface Handler {
   /** The head is complete and well formed. To refuse before the body is read, return an answer. */
   head(exchange: Exchange): Answer | undefined;
-  /** The body is complete. `body` is valid only during the call. The handler answers now or later. */
+  /** The body is complete (empty when there is none). `body` is valid only during the call. Answer now or later. */
   body(exchange: Exchange, body: Uint8Array): void;
-  /** A request that was malformed, too large or too slow was answered by http/ itself, for the counters. */
-  malformed(status: number, reason: string, remote: string): void;
+  /**
+   * The exchange will never reach its client, or was answered by http/ after `head` had let it pass: the connection
+   * is gone, the body is malformed, too large or too slow. Its `answer` does nothing from now on.
+   */
+  aborted?(exchange: Exchange): void;
+  /** http/ refused or closed by itself, for the counters. `status` 0: nothing could be answered. */
+  malformed(status: number, reason: Reason, remote: string): void;
+  /** `head` or `body` threw: the client got a 500 (counted under `handler_error`) and the connection closes. */
+  failed(error: unknown, remote: string): void;
   /** All sockets with fresh input of this event-loop turn were read: a good moment to publish. */
   turn?(): void;
 }

@@ -2,7 +2,7 @@
  * How far one reader of a journal has come. Owns one small file per cursor and promises that it holds either the old
  * place or the new one, whole: position, the sink's own state and the running totals move together or not at all.
  */
-import { closeSync, fdatasyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 export interface CursorTotals {
@@ -40,15 +40,15 @@ export function loadCursor(path: string): CursorState | undefined {
   }
 }
 
-/**
- * Replaces the cursor at `path`. The new bytes are on disk before the name moves; whether the move itself survives a
- * power cut is left to the file system: the old cursor is as true as the new one, only older.
- */
+/** Replaces the cursor at `path`, durably: segments are deleted on the strength of it. */
 export function saveCursor(path: string, state: CursorState): void {
   writeFileAtomically(path, JSON.stringify(state));
 }
 
-/** Writes a small file so that a reader finds the old text or the new one. Mode 0640 unless given. */
+/**
+ * Writes a small file so that a reader finds the old text or the new one, and the new one once this returns, power cut
+ * or not: the bytes are synced before the name moves, and the directory after it. Mode 0640 unless given.
+ */
 export function writeFileAtomically(path: string, text: string, mode = 0o640): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
   const fd = openSync(`${path}.new`, 'w', mode);
@@ -59,4 +59,14 @@ export function writeFileAtomically(path: string, text: string, mode = 0o640): v
     closeSync(fd);
   }
   renameSync(`${path}.new`, path);
+  syncDirectory(dirname(path));
+}
+
+function syncDirectory(dir: string): void {
+  const fd = openSync(dir, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
 }

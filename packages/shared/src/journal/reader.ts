@@ -24,6 +24,8 @@ export interface Skipped {
 export interface Chunk {
   /** Bodies are views into the reader's buffer: valid until the next `read`. */
   records: JournalRecord[];
+  /** Where each of the records begins. */
+  positions: number[];
   bytes: number;
   points: number;
   /** Position after the last record given. */
@@ -108,9 +110,10 @@ export function openJournalReader(dir: string): JournalReader {
       buffer,
       0,
       filled,
-      (record) => {
+      (record, at) => {
         if (record.kind !== RecordKind.batch) return;
         chunk.records.push(record);
+        chunk.positions.push(position + at);
         chunk.bytes += record.body.length;
         chunk.points += record.points;
       },
@@ -120,7 +123,7 @@ export function openJournalReader(dir: string): JournalReader {
 
   return {
     read(from, limit, bytesMax) {
-      const chunk: Chunk = { records: [], bytes: 0, points: 0, next: from, skipped: [] };
+      const chunk: Chunk = { records: [], positions: [], bytes: 0, points: 0, next: from, skipped: [] };
       const segments = listSegments(dir);
       while (chunk.next < limit && chunk.records.length === 0) {
         const index = segments.findLastIndex((segment) => segment.base <= chunk.next);

@@ -63,10 +63,21 @@ export function createPump(options: PumpOptions): Pump {
     if (!trouble) stats.sinceUnixMs = 0;
   }
 
-  async function bury(record: JournalRecord, why: string, done: Committed): Promise<void> {
-    await options.deadLetter.put(record, sink.name, why);
-    done.recordsDead++;
-    done.pointsDead += record.points;
+  /** Keeps one record as a dead letter, however long the disk refuses it. @returns false when aborted before that. */
+  async function bury(record: JournalRecord, why: string, done: Committed, abort: AbortSignal): Promise<boolean> {
+    for (let attempt = 0; !abort.aborted; attempt++) {
+      try {
+        await options.deadLetter.put(record, sink.name, why);
+        done.recordsDead++;
+        done.pointsDead += record.points;
+        return true;
+      } catch (error) {
+        stats.retries++;
+        setState('retrying', `a dead letter cannot be kept: ${messageOf(error)}`);
+        await sleep(backoffMs(attempt, options.backoff, options.random), abort);
+      }
+    }
+    return false;
   }
 
   /** Writes these records until each is stored or buried. @returns false when aborted before that. */
@@ -87,8 +98,7 @@ export function createPump(options: PumpOptions): Pump {
       if (suspected >= SUSPECT_MAX && records.length > 1) return halve(records, done, abort);
       if (suspected >= SUSPECT_MAX && done.recordsStored > 0) {
         // Its neighbours were stored meanwhile, so it is this record and not the server.
-        await bury(records[0] as JournalRecord, outcome.why, done);
-        return true;
+        return bury(records[0] as JournalRecord, outcome.why, done, abort);
       }
       if (outcome.kind === 'halt') stats.halts++;
       else stats.retries++;
@@ -109,7 +119,7 @@ export function createPump(options: PumpOptions): Pump {
     const bad = new Set(outcome.which === 'unknown' ? [0] : outcome.which);
     for (const index of bad) {
       const record = records[index];
-      if (record) await bury(record, outcome.why, done);
+      if (record && !(await bury(record, outcome.why, done, abort))) return false;
     }
     countStored(
       records.filter((_, index) => !bad.has(index)),

@@ -1,0 +1,129 @@
+/**
+ * The shared memory of the client table. Owns where each word of a client's slot lies; the table and the limits import
+ * it and nobody else does.
+ *
+ *   header   64 words   slots, eviction age, hash seed, used, evicted, refused
+ *   locks    1 word per window of 16 slots: 0, or the number of the thread that holds it
+ *   slots    64 words (256 bytes) each:
+ *     0 generation   0 free · odd while the slot changes hands · even for the client that holds it
+ *     1 hash         2 last seen, s
+ *     4-6 limits: when each was last charged, s           7-9 limits: theoretical arrival time, ticks
+ *    16-47 id, 4 ASCII bytes a word, zero-padded          48-63 counters: low 31 bits, high word
+ */
+
+export const HEADER_WORD = { slots: 0, evictAfterSeconds: 1, seed: 2, used: 3, evicted: 4, refused: 5 } as const;
+export const HEADER_WORDS = 64;
+export const WINDOW_SLOTS = 16;
+export const SLOT_WORDS = 64;
+export const ID_BYTES_MAX = 128;
+export const ID_WORDS = ID_BYTES_MAX / 4;
+export const COUNTERS_MAX = 8;
+
+export const SLOT_WORD = {
+  generation: 0,
+  hash: 1,
+  lastSeenSeconds: 2,
+  chargedSeconds: 4,
+  arrivalTicks: 7,
+  id: 16,
+  counters: 48,
+} as const;
+
+/** How many limits a slot has words for (limits.ts names them). */
+export const LIMITS_MAX = 3;
+
+const LOCK_SPINS = 200;
+const LOCK_WAITS_MAX = 50;
+
+/** @returns the position of slot 0 in a table of `slots`. */
+export function firstSlotWord(slots: number): number {
+  return HEADER_WORDS + slots / WINDOW_SLOTS;
+}
+
+/** @returns the bytes of a table of `slots`. */
+export function tableBytes(slots: number): number {
+  return (firstSlotWord(slots) + slots * SLOT_WORDS) * 4;
+}
+
+/** The most that one call adds: 64 MiB, the longest record. */
+export const ADDED_MAX = 67_108_864;
+const CARRY_SPINS_MAX = 1000;
+const HALF = 2147483648;
+const HALF_AS_I32 = -2147483648;
+
+/**
+ * Adds to a counter of two words, exactly, from any thread. The low word is kept below 2^31: whoever crosses that line
+ * adds to the high word first and takes 2^31 from the low one then, so that a reader who sees the top bit set knows
+ * that a carry is under way. Half the price of a 64-bit atomic, which needs a BigInt each time.
+ * @param amount a whole number from 0 to ADDED_MAX, so that others do not pass 2^32 before a carry is done.
+ */
+export function addToCounter(words: Int32Array<SharedArrayBuffer>, at: number, amount: number): void {
+  const before = Atomics.add(words, at, amount) >>> 0;
+  if (before >= HALF || before + amount < HALF) return;
+  Atomics.add(words, at + 1, 1);
+  Atomics.add(words, at, HALF_AS_I32);
+}
+
+/** @returns a counter's value, as of some moment during the call. */
+export function readCounter(words: Int32Array<SharedArrayBuffer>, at: number): number {
+  for (let spins = 0; ; spins++) {
+    const high = Atomics.load(words, at + 1);
+    const low = Atomics.load(words, at);
+    const whole = low >= 0 && Atomics.load(words, at + 1) === high;
+    // A carry that does not end belongs to a thread that died in it, most likely before its first half.
+    if (whole || spins === CARRY_SPINS_MAX) return high * HALF + (low >>> 0);
+  }
+}
+
+/**
+ * Packs an id into `into`, 4 characters a word.
+ * @param id 1 to ID_BYTES_MAX ASCII characters without NUL; anything else throws.
+ * @returns its seeded 32-bit hash (FNV-1a, mixed once more so that the low bits may choose a window).
+ */
+export function packId(id: string, seed: number, into: Int32Array): number {
+  if (id.length === 0 || id.length > ID_BYTES_MAX)
+    throw new RangeError(`a client id of ${id.length} characters; expected 1 to ${ID_BYTES_MAX}`);
+  into.fill(0);
+  let hash = seed ^ 0x811c9dc5;
+  for (let i = 0; i < id.length; i++) {
+    const code = id.charCodeAt(i);
+    if (code === 0 || code > 127) throw new RangeError(`client id ${JSON.stringify(id)}: character ${i} is not ASCII`);
+    into[i >> 2] = (into[i >> 2] ?? 0) | (code << ((i & 3) * 8));
+    hash = Math.imul(hash ^ code, 0x01000193);
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  return hash ^ (hash >>> 13);
+}
+
+/** @returns the id of the slot that begins at word `at`. */
+export function unpackId(words: Int32Array<SharedArrayBuffer>, at: number): string {
+  const codes: number[] = [];
+  for (let i = 0; i < ID_BYTES_MAX; i++) {
+    const code = (Atomics.load(words, at + SLOT_WORD.id + (i >> 2)) >>> ((i & 3) * 8)) & 0xff;
+    if (code === 0) break;
+    codes.push(code);
+  }
+  return String.fromCharCode(...codes);
+}
+
+/**
+ * Takes a lock that its holders keep for about a microsecond. A holder that was scheduled away is waited for, up to
+ * LOCK_WAITS_MAX milliseconds.
+ * @param holder a number from 1 on that names the thread.
+ * @returns whether it was taken; not, when its holder died with it (see `freeLocksOf` in client-table.ts).
+ */
+export function tryLock(words: Int32Array<SharedArrayBuffer>, at: number, holder: number): boolean {
+  for (let waits = 0; waits < LOCK_WAITS_MAX; waits++) {
+    let held = 0;
+    for (let i = 0; i < LOCK_SPINS; i++) {
+      held = Atomics.compareExchange(words, at, 0, holder);
+      if (held === 0) return true;
+    }
+    Atomics.wait(words, at, held, 1);
+  }
+  return false;
+}
+
+export function unlock(words: Int32Array<SharedArrayBuffer>, at: number): void {
+  Atomics.store(words, at, 0);
+}

@@ -1,0 +1,229 @@
+/**
+ * One connection. Owns its socket's life: reading and pausing, what it holds of an unfinished request, its timeouts,
+ * its orderly end (last answer, half-close, a short wait for the client's own end). Every exchange it handed over
+ * ends in one answer or in one `aborted`; after `closed` it holds nothing and the listener has forgotten it.
+ */
+import type { Socket } from 'node:net';
+import type { SocketUser } from './adopt.ts';
+import type { ExchangeOwner, HttpExchange } from './exchange.ts';
+import { GrowingBuffer } from './growing-buffer.ts';
+import { Expecting, Intake } from './intake.ts';
+import { Outbox } from './outbox.ts';
+import type { Reason } from './reasons.ts';
+import type { Shared } from './shared.ts';
+
+/** What a closing connection still reads and drops, so that a client busy sending gets to its answer. */
+export const LINGER_BYTES_MAX = 2 * 1024 * 1024;
+
+/** What the deadline is for; `none`: it is the handler's turn, and no deadline runs. */
+const Wait = { none: 0, idle: 1, head: 2, body: 3, linger: 4 } as const;
+type Wait = (typeof Wait)[keyof typeof Wait];
+
+export class Connection implements SocketUser, ExchangeOwner {
+  /** Its index in the listener's table. */
+  slot = 0;
+  /** Accepted over the cap, only to be told so. */
+  refused = false;
+
+  private readonly shared: Shared;
+  private readonly onClosed: (connection: Connection) => void;
+  private readonly outbox: Outbox;
+  private readonly intake: Intake;
+  private socket!: Socket;
+  /** Part of a head, or requests not read yet because the intake is blocked. */
+  private held: GrowingBuffer | null = null;
+  private waitsFor: Wait = Wait.idle;
+  /** Tick at which the client has taken too long, 0 when nothing is expected of it. */
+  private deadlineTick: number;
+  private settling = false;
+  private consuming = false;
+  private reading = true;
+  /** Our side is half-closed. */
+  private finished = false;
+  private lingeredBytes = 0;
+  private address = '';
+
+  constructor(shared: Shared, onClosed: (connection: Connection) => void) {
+    this.shared = shared;
+    this.onClosed = onClosed;
+    this.outbox = new Outbox(shared, () => this.settle());
+    this.intake = new Intake(shared, this.outbox, this);
+    // A client that opens a connection has something to say: it gets a head's time for its first byte.
+    this.deadlineTick = shared.tick + shared.ticks.head;
+  }
+
+  /** Gives the connection its socket; called once, before any event. */
+  open(socket: Socket): void {
+    this.socket = socket;
+  }
+
+  get remote(): string {
+    if (this.address === '' && this.socket.remoteAddress !== undefined)
+      this.address = `${this.socket.remoteAddress}:${this.socket.remotePort}`;
+    return this.address;
+  }
+
+  /** Fresh input; `bytes` is only ours during the call. */
+  read(bytes: Buffer, length: number): void {
+    const { intake } = this;
+    this.shared.stats.bytesRead += length;
+    if (intake.isClosed()) {
+      this.lingeredBytes += length;
+      if (this.lingeredBytes > LINGER_BYTES_MAX) this.socket.destroy();
+      return;
+    }
+    this.shared.turnLater();
+    this.consuming = true;
+    if (this.held === null) {
+      const at = intake.advance(bytes, 0, length);
+      if (at < length) this.hold(bytes, at, length);
+    } else if (this.hold(bytes, 0, length)) this.consumeHeld();
+    this.consuming = false;
+    this.settle();
+  }
+
+  private hold(bytes: Buffer, from: number, to: number): boolean {
+    this.held ??= new GrowingBuffer(this.shared);
+    if (this.held.append(bytes, from, to)) return true;
+    this.dropHeld();
+    this.intake.fail('buffers_full');
+    return false;
+  }
+
+  private consumeHeld(): void {
+    const { held } = this;
+    if (held === null) return;
+    held.from = this.intake.advance(held.bytes, held.from, held.to);
+    if (held.length === 0 || this.intake.isClosed()) this.dropHeld();
+  }
+
+  private dropHeld(): void {
+    this.held?.release();
+    this.held = null;
+  }
+
+  /** An exchange got its answer: in a run of answers or of requests, the last one writes them all. */
+  answered(exchange: HttpExchange): void {
+    this.intake.answered(exchange);
+    if (this.consuming) this.outbox.flushIfLong(this.socket);
+    else if (!this.settling) {
+      this.settling = true;
+      this.shared.flushLater(this);
+    }
+  }
+
+  /** Brings everything outside in line with the state: writes, reads on what was held back, closes, sets deadlines. */
+  settle(): void {
+    this.settling = false;
+    const { intake, outbox } = this;
+    if (this.socket.destroyed) return;
+    for (;;) {
+      if (!outbox.flush(this.socket)) return this.cut('write_overflow');
+      if (!intake.blocked || outbox.stalled || outbox.waiting >= this.shared.limits.pipelinedMax) break;
+      intake.blocked = false;
+      this.consuming = true;
+      this.consumeHeld();
+      this.consuming = false;
+    }
+    if (outbox.closing && !outbox.pending && !this.finished) this.finish();
+    if (this.reading === intake.blocked) {
+      this.reading = !intake.blocked;
+      if (this.reading) this.socket.resume();
+      else this.socket.pause();
+    }
+    if (!this.finished) this.arm();
+  }
+
+  /** Half-closes behind the last answer, then waits a little for the client to do the same. */
+  private finish(): void {
+    this.finished = true;
+    this.intake.close();
+    this.intake.blocked = false;
+    this.dropHeld();
+    this.waitsFor = Wait.linger;
+    const { tick, ticks } = this.shared;
+    this.deadlineTick = tick + (this.outbox.stalled ? Math.max(ticks.write, ticks.linger) : ticks.linger);
+    this.socket.end();
+  }
+
+  private arm(): void {
+    const { intake, outbox } = this;
+    let wait: Wait = Wait.idle;
+    if (intake.insideBody || intake.expecting === Expecting.refusedBody) wait = Wait.body;
+    else if (intake.isClosed() || intake.blocked) wait = Wait.none;
+    else if (this.held !== null) wait = Wait.head;
+    else if (outbox.waiting > 0) wait = Wait.none;
+    if (wait === this.waitsFor && wait !== Wait.idle && !intake.moved) return;
+    intake.moved = false;
+    const { tick, ticks } = this.shared;
+    if (wait === Wait.none) this.deadlineTick = 0;
+    else this.deadlineTick = tick + (wait === Wait.idle ? ticks.idle : wait === Wait.head ? ticks.head : ticks.body);
+    this.waitsFor = wait;
+  }
+
+  /** Called by the listener at every tick. */
+  onTick(tick: number): void {
+    if (this.outbox.deadlineTick !== 0 && tick >= this.outbox.deadlineTick) this.cut('write_timeout');
+    else if (this.deadlineTick !== 0 && tick >= this.deadlineTick) this.expire();
+  }
+
+  private expire(): void {
+    if (this.waitsFor === Wait.linger) {
+      this.socket.destroy();
+      return;
+    }
+    if (this.waitsFor === Wait.head) this.intake.fail('head_timeout');
+    else if (this.intake.insideBody) this.intake.fail('body_timeout');
+    else this.closeAfterLast();
+    this.settle();
+  }
+
+  private closeAfterLast(): void {
+    this.intake.close();
+    this.dropHeld();
+    this.outbox.closeAfterLast();
+  }
+
+  /** Ends a connection whose client does not read: no answer can reach it. */
+  private cut(reason: Reason): void {
+    this.shared.handler.malformed(0, reason, this.remote);
+    this.socket.destroy();
+  }
+
+  /** The client half-closed: what it asked is still answered, what it left unfinished is refused. */
+  ended(): void {
+    if (this.finished || this.intake.isClosed()) return;
+    if (this.intake.insideBody || this.held !== null) this.intake.fail('truncated');
+    else this.closeAfterLast();
+    this.settle();
+  }
+
+  closed(): void {
+    this.intake.close();
+    this.intake.blocked = false;
+    this.dropHeld();
+    this.outbox.abandon();
+    this.onClosed(this);
+  }
+
+  /** The listener is stopping: closes now when idle, otherwise after the request being read and those before it. */
+  drain(): void {
+    if (this.intake.isClosed()) return;
+    if (this.intake.insideBody) this.outbox.closeAfterLast();
+    else if (this.held === null) {
+      this.closeAfterLast();
+      this.settle();
+    }
+  }
+
+  /** Over the connection cap: answered 503 before anything is read. */
+  refuse(): void {
+    this.refused = true;
+    this.intake.fail('connections_full');
+    this.settle();
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+}

@@ -1,0 +1,248 @@
+/**
+ * From bytes to exchanges: the state machine of one connection's input (a head, a body, a refused body to skip, or
+ * closed). Owns the request being read. Promises that bytes are taken in order and once, that at most `pipelinedMax`
+ * exchanges wait, and that after a fault or a closing answer no further request is read.
+ */
+import { ChunkStep, ChunkedDecoder } from './chunked.ts';
+import { HttpExchange } from './exchange.ts';
+import type { ExchangeOwner } from './exchange.ts';
+import { GrowingBuffer } from './growing-buffer.ts';
+import type { Outbox } from './outbox.ts';
+import { INCOMPLETE, INVALID, parseHead } from './parser.ts';
+import type { Reason } from './reasons.ts';
+import { statusOf } from './reasons.ts';
+import { refusal } from './responses.ts';
+import type { Shared } from './shared.ts';
+
+/** A refused body up to this is read and dropped so that the connection can stay; a longer one closes it. */
+export const SKIPPED_BODY_BYTES_MAX = 64 * 1024;
+
+/** What the next byte belongs to. */
+export const Expecting = { head: 0, body: 1, chunks: 2, refusedBody: 3, nothing: 4 } as const;
+export type Expecting = (typeof Expecting)[keyof typeof Expecting];
+
+const NO_BODY = Buffer.alloc(0);
+
+export class Intake {
+  expecting: Expecting = Expecting.head;
+  /** `advance` stopped before a request because too many wait or the client does not read its answers. */
+  blocked = false;
+  /** A head was completed since this was last cleared: timeouts begin anew. */
+  moved = false;
+
+  /** The exchange whose body is being read or handed over. */
+  private current: HttpExchange | null = null;
+  /** Bytes of the declared body that have not come. */
+  private rest = 0;
+  private body: GrowingBuffer | null = null;
+  private decoder: ChunkedDecoder | null = null;
+  /** The client sent Expect: 100-continue and none of its body. */
+  private clientWaits = false;
+  private readonly shared: Shared;
+  private readonly outbox: Outbox;
+  private readonly owner: ExchangeOwner;
+
+  constructor(shared: Shared, outbox: Outbox, owner: ExchangeOwner) {
+    this.shared = shared;
+    this.outbox = outbox;
+    this.owner = owner;
+  }
+
+  /**
+   * Takes bytes `at` … `end`, handing over each request they complete. A handler that throws costs its connection.
+   * @returns the index up to which they were taken: what is left is part of a head, or `blocked`.
+   */
+  advance(bytes: Buffer, at: number, end: number): number {
+    try {
+      return this.run(bytes, at, end);
+    } catch (error) {
+      this.shared.handler.failed(error, this.owner.remote);
+      this.fail('handler_error');
+      return end;
+    }
+  }
+
+  private run(bytes: Buffer, from: number, end: number): number {
+    let at = from;
+    while (at < end) {
+      switch (this.expecting) {
+        case Expecting.head: {
+          this.blocked = this.outbox.waiting >= this.shared.limits.pipelinedMax || this.outbox.stalled;
+          if (this.blocked) return at;
+          const next = this.takeHead(bytes, at, end);
+          if (next === INCOMPLETE) return at;
+          at = next;
+          break;
+        }
+        case Expecting.body:
+          at = this.takeBody(bytes, at, end);
+          break;
+        case Expecting.chunks:
+          at = this.takeChunks(bytes, at, end);
+          break;
+        case Expecting.refusedBody: {
+          const skipped = Math.min(this.rest, end - at);
+          this.rest -= skipped;
+          at += skipped;
+          if (this.rest === 0) this.expecting = Expecting.head;
+          break;
+        }
+        default:
+          return end;
+      }
+    }
+    return at;
+  }
+
+  private takeHead(bytes: Buffer, at: number, end: number): number {
+    const { shared } = this;
+    const head = shared.scratch;
+    const next = parseHead(bytes, at, end, shared.limits, head);
+    if (next === INCOMPLETE) return INCOMPLETE;
+    const length = head.contentLength;
+    if (next === INVALID || length > shared.limits.bodyBytesMax) {
+      this.fail(next === INVALID ? head.reason : 'body_too_large');
+      return end;
+    }
+    this.moved = true;
+    shared.stats.requests++;
+    const exchange = new HttpExchange(this.owner, head);
+    exchange.close = head.close || shared.draining;
+    exchange.complete = length === 0;
+    this.current = exchange;
+    this.rest = length;
+    this.clientWaits = head.expectContinue && next === end;
+    this.expecting = length === 0 ? Expecting.head : length > 0 ? Expecting.body : Expecting.chunks;
+    this.outbox.enqueue(exchange);
+    const refused = shared.handler.head(exchange);
+    if (refused !== undefined) exchange.answer(refused);
+    if (this.isClosed()) return end;
+    if (exchange.reply !== null) {
+      this.finish(exchange);
+      return next;
+    }
+    if (length >= 0 && end - next >= length) {
+      this.handOver(exchange, length === 0 ? NO_BODY : bytes.subarray(next, next + length));
+      return next + length;
+    }
+    this.awaitBody(exchange);
+    return next;
+  }
+
+  private awaitBody(exchange: HttpExchange): void {
+    this.shared.giveScratch();
+    if (exchange.contentLength < 0) this.decoder = new ChunkedDecoder(this.shared.limits.bodyBytesMax);
+    this.body = new GrowingBuffer(this.shared);
+    exchange.continueOwed = this.clientWaits;
+    this.outbox.collect();
+  }
+
+  private takeBody(bytes: Buffer, at: number, end: number): number {
+    const exchange = this.current!;
+    const taken = Math.min(this.rest, end - at);
+    exchange.continueOwed = false;
+    if (!this.body!.append(bytes, at, at + taken, exchange.contentLength)) {
+      this.fail('buffers_full');
+      return end;
+    }
+    this.rest -= taken;
+    if (this.rest === 0) this.handOver(exchange, this.body!.held());
+    return at + taken;
+  }
+
+  private takeChunks(bytes: Buffer, at: number, end: number): number {
+    const decoder = this.decoder!;
+    this.current!.continueOwed = false;
+    for (let i = at; ; i = decoder.at) {
+      const step = decoder.next(bytes, i, end);
+      if (step === ChunkStep.more) return end;
+      if (step === ChunkStep.done) {
+        this.handOver(this.current!, this.body!.held());
+        return decoder.at;
+      }
+      if (step === ChunkStep.invalid) this.fail(decoder.reason);
+      else if (this.body!.append(bytes, decoder.dataFrom, decoder.dataTo)) continue;
+      else this.fail('buffers_full');
+      return end;
+    }
+  }
+
+  private handOver(exchange: HttpExchange, body: Buffer): void {
+    exchange.complete = true;
+    this.expecting = Expecting.head;
+    this.shared.handler.body(exchange, body);
+    if (!this.isClosed()) this.finish(exchange);
+  }
+
+  /** All of the request was read or is being skipped. */
+  private finish(exchange: HttpExchange): void {
+    this.release();
+    if (exchange.close) this.expecting = Expecting.nothing;
+  }
+
+  /** An exchange of this connection got its answer. */
+  answered(exchange: HttpExchange): void {
+    const unread = exchange === this.current && !exchange.complete;
+    if (exchange.reply!.close || (unread && !this.maySkip(exchange))) {
+      exchange.close = true;
+      this.close();
+    } else if (unread) {
+      this.expecting = Expecting.refusedBody;
+      this.release();
+    }
+    this.outbox.collect();
+  }
+
+  /** Whether a refused body may be read and dropped: one that may never come (Expect) or has no known end may not. */
+  private maySkip(exchange: HttpExchange): boolean {
+    return exchange.contentLength >= 0 && this.rest <= SKIPPED_BODY_BYTES_MAX && !this.clientWaits && !exchange.close;
+  }
+
+  /** http/ itself answers the request being read, or what should have been one, and closes. */
+  fail(reason: Reason): void {
+    if (this.isClosed()) return;
+    this.shared.handler.malformed(statusOf(reason), reason, this.owner.remote);
+    let exchange = this.current;
+    if (exchange !== null && exchange.reply !== null) this.outbox.closeAfterLast();
+    else {
+      if (exchange === null) {
+        exchange = new HttpExchange(this.owner, null);
+        this.outbox.enqueue(exchange);
+      } else {
+        exchange.detached = true;
+        this.shared.abort(exchange);
+      }
+      exchange.close = true;
+      exchange.reply = refusal(reason);
+    }
+    this.close();
+    this.outbox.collect();
+  }
+
+  /** A request was begun whose body is not complete. */
+  get insideBody(): boolean {
+    return this.expecting === Expecting.body || this.expecting === Expecting.chunks;
+  }
+
+  isClosed(): boolean {
+    return this.expecting === Expecting.nothing;
+  }
+
+  /** Takes no further request; what was read of one is dropped. */
+  close(): void {
+    this.expecting = Expecting.nothing;
+    this.release();
+  }
+
+  private release(): void {
+    const { current } = this;
+    if (current !== null && current.head !== null) {
+      this.shared.takeBack(current.head);
+      current.head = null;
+    }
+    this.current = null;
+    this.body?.release();
+    this.body = null;
+    this.decoder = null;
+  }
+}

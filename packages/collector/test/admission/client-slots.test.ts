@@ -1,0 +1,72 @@
+import { describe, expect, test } from 'vitest';
+import { addToCounter, packId, readCounter, tryLock, unlock } from '../../src/admission/client-slots.ts';
+
+describe('a counter of two words', () => {
+  const words = (): Int32Array<SharedArrayBuffer> => new Int32Array(new SharedArrayBuffer(16));
+
+  test('is exact far beyond 2^32', () => {
+    const memory = words();
+    let sum = 0;
+    let wrong = 0;
+    for (let i = 0; i < 20_000; i++) {
+      const amount = (i * 7919 * 104_729) % 2147483647;
+      addToCounter(memory, 2, amount);
+      sum += amount;
+      if (readCounter(memory, 2) !== sum) wrong++;
+    }
+    expect(wrong).toBe(0);
+    expect(readCounter(memory, 2)).toBe(sum);
+    expect(sum).toBeGreaterThan(2 ** 40);
+    expect([memory[0], memory[1]]).toEqual([0, 0]);
+  });
+
+  test('carries exactly at 2^31', () => {
+    const memory = words();
+    addToCounter(memory, 0, 2147483647);
+    expect(readCounter(memory, 0)).toBe(2147483647);
+    addToCounter(memory, 0, 1);
+    expect(readCounter(memory, 0)).toBe(2147483648);
+    addToCounter(memory, 0, 0);
+    addToCounter(memory, 0, 2147483647);
+    expect(readCounter(memory, 0)).toBe(4294967295);
+  });
+});
+
+describe('a packed id', () => {
+  const packed = (id: string): number[] => {
+    const into = new Int32Array(32).fill(-1);
+    packId(id, 1, into);
+    return [...into];
+  };
+
+  test('is told from every other of the same start', () => {
+    const ids = ['a', 'aa', 'ab', 'a'.repeat(127), 'a'.repeat(128)];
+    expect(new Set(ids.map((id) => packed(id).join())).size).toBe(ids.length);
+    expect(packed('abcde').slice(0, 3)).toEqual([0x64636261, 0x65, 0]);
+  });
+
+  test.each(['', 'a'.repeat(129), 'é', 'a\0'])('is not made of %j', (id) => {
+    expect(() => packed(id)).toThrow(/client id/);
+  });
+
+  test('spreads over windows by its low bits, differently by seed', () => {
+    const into = new Int32Array(32);
+    const windows = new Uint32Array(256);
+    for (let i = 0; i < 25_600; i++) {
+      const at = packId(`host-${i}`, 99, into) & 255;
+      windows[at] = (windows[at] ?? 0) + 1;
+    }
+    expect(Math.max(...windows)).toBeLessThan(150);
+    expect(Math.min(...windows)).toBeGreaterThan(60);
+    expect(packId('host-1', 1, into)).not.toBe(packId('host-1', 2, into));
+  });
+});
+
+test('a lock is taken once, and given up on when its holder does not come back', () => {
+  const words = new Int32Array(new SharedArrayBuffer(8));
+  expect(tryLock(words, 1, 3)).toBe(true);
+  expect(tryLock(words, 1, 4)).toBe(false);
+  expect(words[1]).toBe(3);
+  unlock(words, 1);
+  expect(tryLock(words, 1, 4)).toBe(true);
+});

@@ -1,0 +1,110 @@
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { faultLine } from '@metricstream/shared/config/fault.ts';
+import { parseConfig } from '@metricstream/shared/config/load.ts';
+import { optionPaths, readSample, treePaths } from '@metricstream/shared/testing/sample.ts';
+import { parse } from 'yaml';
+import { describe, expect, test } from 'vitest';
+import { type CollectorConfig, collectorSpec } from '../src/config.ts';
+import { BROKEN_TEXT } from './config-text.cases.ts';
+import { BROKEN, ENV } from './config.cases.ts';
+
+const SAMPLE = readFileSync(join(import.meta.dirname, '../../../install/config/collector.yaml'), 'utf8');
+const load = (text: string): CollectorConfig => {
+  const result = parseConfig(text, collectorSpec, ENV);
+  if (!result.ok) throw new Error(result.faults.map((fault) => faultLine('collector.yaml', fault)).join('\n'));
+  return result.config;
+};
+
+describe('a broken file', () => {
+  test.each([...BROKEN, ...BROKEN_TEXT])('with $name is refused word for word', ({ text, says }) => {
+    const result = parseConfig(text, collectorSpec, ENV);
+    expect(result.ok ? [] : result.faults.map((fault) => faultLine('collector.yaml', fault))).toEqual(says);
+  });
+});
+
+describe('the sample file', () => {
+  const sample = readSample(SAMPLE);
+
+  test('as shipped comes to the very same as an empty file', () => {
+    expect(load(SAMPLE)).toEqual(load(''));
+  });
+
+  test('with every option put in shows the defaults, and nothing else', () => {
+    expect(load(sample.text)).toEqual(load(''));
+  });
+
+  test('has every option the schema has, and no other', () => {
+    const known = optionPaths(collectorSpec.schema);
+    expect(treePaths(parse(sample.text), new Set(known)).sort()).toEqual(known);
+  });
+
+  test('explains every option', () => {
+    expect(sample.unexplained).toEqual([]);
+  });
+});
+
+test('an empty file gives the documented defaults', () => {
+  expect(load('')).toEqual({
+    listen: { host: '127.0.0.1', port: 7440 },
+    admin: { listen: { host: '127.0.0.1', port: 7441 } },
+    stateDir: '/var/lib/metricstream/collector',
+    workers: Math.max(1, availableParallelism() - 1),
+    ack: 'journal',
+    journal: {
+      dir: '/var/lib/metricstream/collector/journal',
+      bytesMax: 10 * 2 ** 30,
+      segmentBytes: 2 ** 26,
+      ringBytes: 2 ** 25,
+    },
+    limits: {
+      connectionsMax: 10_000,
+      clientsMax: 16_384,
+      headBytesMax: 16_384,
+      bodyBytesMax: 2 ** 20,
+      decompressedBytesMax: 2 ** 22,
+      seriesPerBatchMax: 10_000,
+      headTimeoutMs: 10_000,
+      bodyTimeoutMs: 30_000,
+      idleTimeoutMs: 75_000,
+      perClient: { requestsPerSecond: 100, bytesPerSecond: 2 ** 24, pointsPerSecond: 200_000, burstMs: 10_000 },
+    },
+    sinks: {
+      jsonl: {
+        enabled: true,
+        dir: '/var/lib/metricstream/collector/jsonl',
+        rotateBytes: 2 ** 28,
+        keepMs: 604_800_000,
+        bytesMax: Number.POSITIVE_INFINITY,
+        required: true,
+      },
+    },
+    log: { level: 'info', format: 'auto' },
+  });
+});
+
+test('directories follow state_dir unless they are given, and are absolute', () => {
+  const config = load('state_dir: data/collector');
+  expect(config.journal.dir).toBe(join(process.cwd(), 'data/collector/journal'));
+  expect(config.sinks.jsonl.dir).toBe(join(process.cwd(), 'data/collector/jsonl'));
+  expect(load('sinks: {jsonl: {dir: /srv/jsonl}}').sinks.jsonl.dir).toBe('/srv/jsonl');
+});
+
+test('unlimited is Infinity, and rates are per second', () => {
+  const { perClient } = load('limits: {per_client: {requests: unlimited, bytes: 6MB/m, points: 3600/h}}').limits;
+  expect(perClient).toMatchObject({ requestsPerSecond: Infinity, bytesPerSecond: 100_000, pointsPerSecond: 1 });
+});
+
+test('what others can reach, and connections that close too early, are warned about but allowed', () => {
+  const result = parseConfig(
+    'listen: 0.0.0.0:7440\nadmin: {listen: "[::]:7441"}\nlimits: {idle_timeout: 1s}',
+    collectorSpec,
+    {},
+  );
+  expect(result.ok && result.warnings.map((fault) => fault.path)).toEqual([
+    'listen',
+    'admin.listen',
+    'limits.idle_timeout',
+  ]);
+});

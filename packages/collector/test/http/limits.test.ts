@@ -1,0 +1,149 @@
+/** What a connection may cost: time, bytes, requests unread; and what happens when a handler fails. */
+import { afterEach, expect, test } from 'vitest';
+import type { Exchange } from '../../src/http/types.ts';
+import { GET, NO_CONTENT, OK, eventually, post, startRig } from './harness.ts';
+import type { Rig, RigOptions } from './harness.ts';
+
+let rig: Rig;
+
+async function start(options: RigOptions = {}): Promise<Rig> {
+  rig = await startRig(options);
+  return rig;
+}
+
+afterEach(() => rig.close());
+
+test('a head that takes too long is answered 408, an earlier request notwithstanding', async () => {
+  const { client, seen } = await start({ limits: { headTimeoutMs: 300 } });
+  const slow = client().send(`${GET}GET /slow HTTP/1.1\r\n`);
+  const dripping = setInterval(() => slow.send('X: y\r\n'), 50);
+  const text = await slow.isClosed();
+  clearInterval(dripping);
+  expect(text).toMatch(/^HTTP\/1\.1 200 [^]*HTTP\/1\.1 408 [^]*Connection: close/);
+  expect(seen.malformed).toEqual(['408 head_timeout']);
+});
+
+test('a body that takes too long is answered 408 and its exchange aborted', async () => {
+  const { client, seen } = await start({ limits: { bodyTimeoutMs: 300 } });
+  const slow = client().send(post('x'.repeat(1000)).slice(0, -900));
+  const dripping = setInterval(() => slow.send('x'), 50);
+  expect(await slow.isClosed()).toMatch(/^HTTP\/1\.1 408 /);
+  clearInterval(dripping);
+  expect([seen.malformed, seen.aborted.length, seen.bodies]).toEqual([['408 body_timeout'], 1, []]);
+});
+
+test('idle connections, used or not, are closed without a word', async () => {
+  const { client, seen } = await start({ limits: { idleTimeoutMs: 300, headTimeoutMs: 300 } });
+  const unused = client();
+  const used = client().send(GET);
+  expect(await unused.isClosed()).toBe('');
+  expect(await used.isClosed()).toMatch(/^HTTP\/1\.1 200 [^]*\r\n\r\n$/);
+  expect(seen.malformed).toEqual([]);
+});
+
+test('a request that waits for its answer, and a body that is coming, are not idle', async () => {
+  const open: Exchange[] = [];
+  const { client } = await start({
+    limits: { idleTimeoutMs: 100, headTimeoutMs: 100 },
+    body: (e) => void open.push(e),
+  });
+  const waiting = client().send(GET);
+  const sending = client().send(post('hello').slice(0, -1));
+  await new Promise((resolve) => void setTimeout(resolve, 1000));
+  sending.send('o');
+  await eventually(() => open.length === 2);
+  for (const exchange of open) exchange.answer(NO_CONTENT);
+  const answers = await Promise.all([waiting.receives('204'), sending.receives('204')]);
+  expect(answers).toEqual([NO_CONTENT.text, NO_CONTENT.text]);
+});
+
+test('a client that never reads is paused, then cut when it has taken too long', async () => {
+  const big = OK('x'.repeat(500_000));
+  const { client, listener, seen } = await start({
+    limits: { writeTimeoutMs: 300, writeBufferBytesMax: 64 * 1024 * 1024 },
+    body: (exchange) => exchange.answer(big),
+  });
+  const deaf = client();
+  deaf.socket.pause();
+  deaf.send(GET.repeat(500));
+  await eventually(() => seen.malformed.length > 0);
+  expect(seen.malformed).toEqual(['0 write_timeout']);
+  expect(seen.bodies.length).toBeLessThan(100);
+  await eventually(() => listener.connections() === 0);
+});
+
+test('a client that stops reading and goes on gets every answer in order', async () => {
+  let n = 0;
+  const { client, seen } = await start({ body: (exchange) => exchange.answer(OK(`<${n++}>${'x'.repeat(100_000)}`)) });
+  const pausing = client();
+  pausing.socket.pause();
+  pausing.send(GET.repeat(200));
+  await new Promise((resolve) => void setTimeout(resolve, 300));
+  expect(seen.bodies.length).toBeLessThan(200);
+  pausing.socket.resume();
+  const text = await pausing.receives('HTTP/1.1 200', 200);
+  expect(text.match(/<\d+>/g)).toEqual(Array.from({ length: 200 }, (_, i) => `<${i}>`));
+});
+
+test('answers left unread beyond the limit cut the connection', async () => {
+  const open: Exchange[] = [];
+  const { client, listener, seen } = await start({
+    limits: { writeBufferBytesMax: 1024 * 1024 },
+    body: (exchange) => void open.push(exchange),
+  });
+  const deaf = client();
+  deaf.socket.pause();
+  deaf.send(GET.repeat(3));
+  await eventually(() => open.length === 3);
+  const big = OK('x'.repeat(8_000_000));
+  open[0]!.answer(big);
+  await new Promise((resolve) => void setImmediate(resolve));
+  open[1]!.answer(big);
+  await eventually(() => listener.connections() === 0);
+  expect(seen.malformed).toEqual(['0 write_overflow']);
+  expect(seen.aborted).toEqual([open[2]]);
+});
+
+test('a declared or a chunked body over the limit is answered 413 before it is held', async () => {
+  const { client, seen } = await start({ limits: { bodyBytesMax: 1000 } });
+  const declared = client().send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\nExpect: 100-continue\r\n\r\n');
+  expect(await declared.isClosed()).toMatch(/^HTTP\/1\.1 413 /);
+  const chunked = client().send('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\nx');
+  expect(await chunked.isClosed()).toMatch(/^HTTP\/1\.1 413 /);
+  expect(seen.malformed).toEqual(['413 body_too_large', '413 body_too_large']);
+  expect(seen.bodies).toEqual([]);
+});
+
+test('unfinished requests of all connections together are bounded, and memory follows what came, not what was announced', async () => {
+  const { client, seen } = await start({ limits: { bufferedBytesMax: 100_000 } });
+  const announced = Array.from({ length: 20 }, () =>
+    client().send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 90000\r\n\r\nx'),
+  );
+  const held = client().send(post('x'.repeat(50_000)).slice(0, -1));
+  await new Promise((resolve) => void setTimeout(resolve, 50));
+  expect(seen.malformed).toEqual([]);
+  const over = client().send(post('x'.repeat(60_000)).slice(0, -1));
+  expect(await over.isClosed()).toMatch(/^HTTP\/1\.1 503 [^]*Retry-After: \d/);
+  expect(seen.malformed).toEqual(['503 buffers_full']);
+  await held.send('x').receives('200');
+  expect(announced.some((one) => one.closed)).toBe(false);
+  for (const one of announced) one.socket.destroy();
+});
+
+test('a handler that throws costs one connection: 500, counted, and the next client is served', async () => {
+  const { client, seen } = await start({
+    body(exchange) {
+      if (exchange.path === '/p') throw new Error('boom');
+      exchange.answer(NO_CONTENT);
+    },
+  });
+  expect(await client().send(post('x')).isClosed()).toMatch(/^HTTP\/1\.1 500 [^]*Connection: close/);
+  await client().send(GET).receives('204');
+  expect([seen.malformed, seen.failed.splice(0).map(String)]).toEqual([['500 handler_error'], ['Error: boom']]);
+});
+
+test('turn is called once for all that was read', async () => {
+  const { client, seen } = await start();
+  await client().send(GET.repeat(5)).receives('200', 5);
+  expect(seen.turns).toBe(1);
+});

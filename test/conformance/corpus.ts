@@ -1,0 +1,67 @@
+/**
+ * The HTTP/1.1 corpus: raw bytes and the verdict a sound server reaches on them. Owns the form of a case and its
+ * reading; http1-corpus.jsonl holds one case a line, `src` naming where each was found.
+ */
+import { readFileSync } from 'node:fs';
+
+/** One piece of what the client sends. */
+export interface Part {
+  b64: string;
+  /** Send the bytes this many times. */
+  repeat?: number;
+  /** Bytes per write. */
+  split?: number;
+  /** Read for so long afterwards. */
+  wait_ms?: number;
+  /** Pause between repeats or splits. */
+  every_ms?: number;
+  /** Wait for an interim answer, 1 s at most. */
+  until?: '100';
+  /** Half-close afterwards. */
+  then?: 'shutdown_wr';
+}
+
+export interface Expectation {
+  /**
+   * accept: `n` final answers; reject: `before` accepted ones, then one of `status`, then close; either: accepted or one of
+   * `status`; hold: silence for 500 ms, then 408 or close; slow: gone within a time.
+   */
+  v: 'accept' | 'reject' | 'either' | 'hold' | 'slow';
+  n?: number;
+  status?: number[];
+  ok_status?: number[];
+  max?: number;
+  before?: number;
+  close?: boolean;
+  /** The exact interim answers. */
+  interim?: number[];
+  interim_ok?: boolean;
+  /** Indices of answers to HEAD. */
+  head?: number[];
+  /** A close without an answer is fine. */
+  silent_ok?: boolean;
+  /** Waiting for more is fine. */
+  hold_ok?: boolean;
+  /** Fewer answers are fine: a documented limit. */
+  limit_ok?: boolean;
+  no_status?: number[];
+  no_body?: string[];
+  no_header?: string[];
+}
+
+export interface Case {
+  id: string;
+  cat: string;
+  level: 'MUST' | 'SHOULD' | 'MAY' | 'policy';
+  desc: string;
+  send: Part[];
+  expect: Expectation;
+}
+
+export function loadCorpus(): Case[] {
+  const text = readFileSync(new URL('./http1-corpus.jsonl', import.meta.url), 'utf8');
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Case);
+}
