@@ -48,17 +48,26 @@ export function createCollector({ config }: Loaded<CollectorConfig>, log: Log): 
   const jsonl = createSinkPosition(config.sinks.jsonl.required);
   const clientTable = createClientTable(config.limits.clientsMax);
   const steps: Step[] = [
-    directoryStep(config, parts, log),
+    directoryStep(config, parts),
     journalStep(config, parts, jsonl, log),
     sinksStep(config, parts, jsonl, log),
     adminStep(config, parts, log),
     ingestStep(config, parts, clientTable, log),
   ];
-  return createLifecycle(steps, { log, stopDeadlineMs: STOP_DEADLINE_MS });
+  const lifecycle = createLifecycle(steps, { log, stopDeadlineMs: STOP_DEADLINE_MS });
+  return {
+    start: () => lifecycle.start(),
+    /** The last line of the log is the whole account. */
+    async stop(reason) {
+      const report = await lifecycle.stop(reason);
+      const status = statusParts(parts);
+      if (status) log.info('stopped', { final: collectorStatus(status) });
+      return report;
+    },
+  };
 }
 
-/** First to start and last to stop: the last line of the log is the whole account. */
-function directoryStep(config: CollectorConfig, parts: Parts, log: Log): Step {
+function directoryStep(config: CollectorConfig, parts: Parts): Step {
   return {
     name: 'state directory',
     async start() {
@@ -68,8 +77,6 @@ function directoryStep(config: CollectorConfig, parts: Parts, log: Log): Step {
     },
     stop() {
       parts.lock?.release();
-      const status = statusParts(parts);
-      if (status) log.info('stopped', { final: collectorStatus(status) });
     },
   };
 }
@@ -150,9 +157,12 @@ function adminStep(config: CollectorConfig, parts: Parts, log: Log): Step {
   return {
     name: 'admin server',
     async start() {
-      const { listen } = config.admin;
-      parts.admin = await startAdminServer({ ...listen, option: 'admin.listen', routes: adminRoutes(() => statusParts(parts)) });
-      log.info('admin listening', { address: listenText({ host: listen.host, port: parts.admin.port }) });
+      parts.admin = await startAdminServer({
+        listen: config.admin.listen,
+        option: 'admin.listen',
+        routes: adminRoutes(() => statusParts(parts)),
+        log,
+      });
     },
     stop: () => parts.admin?.close(),
   };

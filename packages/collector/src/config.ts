@@ -7,7 +7,6 @@ import { join, resolve } from 'node:path';
 import {
   byteRateOrUnlimited,
   bytes,
-  bytesOrUnlimited,
   choice,
   directory,
   duration,
@@ -83,7 +82,6 @@ const schema = z.strictObject({
           dir: directory({ empty: true }).prefault(''),
           rotate: bytes({ min: MiB, max: 16 * GiB }).prefault('256MiB'),
           keep: duration({ min: 60 * SECOND, max: 3650 * DAY }).prefault('7d'),
-          max_bytes: bytesOrUnlimited({ min: 2 * MiB, max: 64 * TiB }).prefault('unlimited'),
           required: flag().prefault(true),
         })
         .prefault({}),
@@ -134,8 +132,6 @@ export interface CollectorConfig {
       readonly dir: string;
       readonly rotateBytes: number;
       readonly keepMs: number;
-      /** Of all files together; Infinity when only `keepMs` removes files. */
-      readonly bytesMax: number;
       /** True: a full journal refuses ingest rather than dropping what this sink has not stored. */
       readonly required: boolean;
     };
@@ -147,7 +143,7 @@ function check(file: CollectorFile): CrossFault[] {
   return [...checkSizes(file), ...checkTimes(file), ...checkReach(file)];
 }
 
-function checkSizes({ journal, limits, sinks }: CollectorFile): CrossFault[] {
+function checkSizes({ journal, limits }: CollectorFile): CrossFault[] {
   const found: CrossFault[] = [];
   const recordBytes = limits.decompressed + RECORD_OVERHEAD_BYTES;
   const ringBytesMin = 2 ** Math.ceil(Math.log2(RECORDS_PER_RING_MIN * recordBytes));
@@ -185,13 +181,6 @@ function checkSizes({ journal, limits, sinks }: CollectorFile): CrossFault[] {
       others: [['journal', 'segment']],
       what: `${formatBytes(journal.max_bytes)} is less than ${SEGMENTS_PER_JOURNAL_MIN} segments of ${formatBytes(journal.segment)}`,
       expected: `at least ${formatBytes(SEGMENTS_PER_JOURNAL_MIN * journal.segment)}, or a smaller journal.segment`,
-    });
-  if (sinks.jsonl.max_bytes < 2 * sinks.jsonl.rotate)
-    found.push({
-      path: ['sinks', 'jsonl', 'max_bytes'],
-      others: [['sinks', 'jsonl', 'rotate']],
-      what: `${formatBytes(sinks.jsonl.max_bytes)} is less than two files of ${formatBytes(sinks.jsonl.rotate)}`,
-      expected: `at least ${formatBytes(2 * sinks.jsonl.rotate)}, or a smaller sinks.jsonl.rotate`,
     });
   return found;
 }
@@ -270,7 +259,6 @@ function shape(file: CollectorFile): CollectorConfig {
         dir: sinks.jsonl.dir === '' ? join(stateDir, 'jsonl') : resolve(sinks.jsonl.dir),
         rotateBytes: sinks.jsonl.rotate,
         keepMs: sinks.jsonl.keep,
-        bytesMax: sinks.jsonl.max_bytes,
         required: sinks.jsonl.required,
       },
     },

@@ -6,8 +6,11 @@ import { createCollector } from './collector.ts';
 import { collectorSpec } from './config.ts';
 import { VERSION } from './version.ts';
 
+// Files are 0640 at most, directories 0750, whatever the umask of whoever starts it.
+process.umask(0o027);
 endOnClosedOutput();
-process.exitCode = await runProgram(
+// Not exitCode: a part that did not stop by its deadline must not keep the process alive.
+const code = await runProgram(
   {
     name: 'metricstream-collector',
     version: VERSION,
@@ -16,3 +19,4 @@ process.exitCode = await runProgram(
   },
   process.argv.slice(2),
 );
+process.exit(code);

@@ -256,11 +256,4 @@ export const BROKEN: BrokenCase[] = [
       'collector.yaml:2:12 journal.segment: 1MiB does not hold a batch of 4MiB (limits.decompressed) — expected more than limits.decompressed',
     ],
   },
-  {
-    name: 'less room than two JSONL files',
-    text: 'sinks:\n  jsonl:\n    max_bytes: 300MiB\n',
-    says: [
-      'collector.yaml:3:16 sinks.jsonl.max_bytes: 300MiB is less than two files of 256MiB — expected at least 512MiB, or a smaller sinks.jsonl.rotate',
-    ],
-  },
 ];

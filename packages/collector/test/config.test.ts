@@ -76,7 +76,6 @@ test('an empty file gives the documented defaults', () => {
         dir: '/var/lib/metricstream/collector/jsonl',
         rotateBytes: 2 ** 28,
         keepMs: 604_800_000,
-        bytesMax: Number.POSITIVE_INFINITY,
         required: true,
       },
     },

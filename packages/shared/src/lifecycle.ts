@@ -79,8 +79,8 @@ export function createLifecycle(steps: readonly Step[], options: LifecycleOption
     finished.abort();
     report.clean = report.abandoned.length === 0 && report.failed.length === 0;
     const durationMs = round(clock.monotonicMs() - sinceMs);
-    if (report.clean) log.info('stopped', { duration_ms: durationMs });
-    else log.error('stopped, not cleanly', { ...report, duration_ms: durationMs });
+    if (report.clean) log.info('every part stopped', { duration_ms: durationMs });
+    else log.error('not every part stopped', { ...report, duration_ms: durationMs });
     return report;
   }
 

@@ -49,7 +49,7 @@ describe('order', () => {
       'listener: stopped',
       'journal: stopped',
       'sink: stopped',
-      'stopped',
+      'every part stopped',
     ]);
   });
 

@@ -2,7 +2,7 @@
  * The collector's pages for operators: /healthz, /readyz, /status, /metrics. Owns which is which: health is that the
  * process answers, ready that it takes data and gets rid of it.
  */
-import type { AdminRoutes } from '@metricstream/shared/admin-server.ts';
+import type { AdminRoute } from '@metricstream/shared/admin-server.ts';
 import type { Metrics } from '@metricstream/shared/metrics.ts';
 import { VERSION } from '../version.ts';
 import type { StatusParts } from './status.ts';
@@ -10,24 +10,24 @@ import { collectorStatus } from './status.ts';
 import { createCollectorMetrics } from './telemetry.ts';
 
 /** @param parts what there is to tell; undefined while starting. */
-export function adminRoutes(parts: () => StatusParts | undefined): AdminRoutes {
+export function adminRoutes(parts: () => StatusParts | undefined): Readonly<Record<string, AdminRoute>> {
   let metrics: Metrics | undefined;
   const status = () => {
     const known = parts();
     return known ? collectorStatus(known) : undefined;
   };
   return {
-    '/healthz': () => ({ status: 200, json: { status: 'up' } }),
+    '/healthz': () => ({ json: { status: 'up' } }),
     '/readyz': () => {
       const { ready, reasons } = status() ?? { ready: false, reasons: ['starting'] };
       return { status: ready ? 200 : 503, json: { ready, reasons } };
     },
-    '/status': () => ({ status: 200, json: status() ?? { ready: false, reasons: ['starting'] } }),
+    '/status': () => ({ json: status() ?? { ready: false, reasons: ['starting'] } }),
     '/metrics': async () => {
       const known = parts();
-      if (!known) return { status: 503, text: '# starting\n', type: 'text/plain' };
+      if (!known) return { status: 503, text: '# starting\n', contentType: 'text/plain' };
       metrics ??= createCollectorMetrics(known, VERSION);
-      return { status: 200, text: await metrics.text(), type: metrics.contentType };
+      return { text: await metrics.text(), contentType: metrics.contentType };
     },
   };
 }

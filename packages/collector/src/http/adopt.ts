@@ -1,11 +1,11 @@
 /**
- * How bytes come out of an accepted socket. Owns the choice between two ways and promises the same calls from both:
- * `read` with bytes valid only during the call, `ended` at the peer's half-close, `closed` once at the end.
- *
- * Plain TCP sockets read into ONE buffer shared by all connections (node's `onread`): no allocation per read and no
- * stream machinery, 30 % less CPU per request. Node offers `onread` only to sockets one constructs oneself, so the
- * accepted handle is moved into a new Socket; `handle` and `_handle` are not documented, and where they are not what
- * is expected (TLS, another runtime) the documented 'data' event serves.
+ * How bytes come out of an accepted socket and go into it. Owns the choice between two ways and promises the same of
+ * both: `read` with bytes valid only during the call, `ended` at the peer's half-close, `closed` once at the end, and
+ * a `send` that says whether the kernel took everything. The direct way goes around node's streams, which cost more
+ * than all of http/: plain TCP sockets read into ONE buffer shared by all connections (`onread`, a third less CPU per
+ * request) and are written to through `_write` (a tenth less). Node gives `onread` only to sockets one constructs, so
+ * the accepted handle is moved into a new Socket. `_handle`, `handle` and calling `_write` are not documented API:
+ * where they are not what is expected (TLS, another runtime), 'data' events and `write` serve.
  */
 import { Socket } from 'node:net';
 
@@ -18,19 +18,26 @@ export interface SocketUser {
   closed(): void;
 }
 
-/** The property of a Socket that holds its handle. */
+/** What of a Socket is used without being documented for it. */
 const HANDLE = '_handle';
+const WRITE = '_write';
 
 interface TcpHandle {
   useUserBuffer(buffer: Uint8Array): void;
   readStart(): number;
 }
 
+/** An open connection's socket. */
+export interface Wire {
+  readonly socket: Socket;
+  /** Streams are gone around. */
+  readonly direct: boolean;
+}
+
 /**
- * Takes over a freshly accepted socket (accepted with `pauseOnConnect` for the shared buffer to be used).
- * @returns the socket to write to and to close.
+ * Takes over a freshly accepted socket (accepted with `pauseOnConnect` for the direct way).
  */
-export function adopt(accepted: Socket, readBuffer: Buffer, user: SocketUser): Socket {
+export function adopt(accepted: Socket, readBuffer: Buffer, user: SocketUser): Wire {
   const handle = takeHandle(accepted);
   const socket = handle === undefined ? accepted : overSharedBuffer(handle, readBuffer, user);
   if (handle === undefined) socket.on('data', (chunk: Buffer) => user.read(chunk, chunk.length));
@@ -39,7 +46,7 @@ export function adopt(accepted: Socket, readBuffer: Buffer, user: SocketUser): S
   socket.on('end', () => user.ended());
   socket.on('close', () => user.closed());
   socket.resume();
-  return socket;
+  return { socket, direct: handle !== undefined };
 }
 
 function ignore(): void {}
@@ -68,4 +75,17 @@ function overSharedBuffer(handle: TcpHandle, buffer: Buffer, user: SocketUser): 
     },
   };
   return new Socket(options as unknown as ConstructorParameters<typeof Socket>[0]);
+}
+
+/**
+ * Writes Latin-1 text. The caller waits for `done` before it sends again unless all was taken.
+ * @param done called when the kernel has all of it, during this call too; with an error when it never will.
+ */
+export function send(wire: Wire, text: string, done: (error?: Error | null) => void): void {
+  if (wire.direct) wire.socket[WRITE](text, 'latin1', done);
+  else {
+    wire.socket.write(text, 'latin1', done);
+    // A stream calls back one turn late even when the kernel took everything at once.
+    if (wire.socket.writableLength === 0) done();
+  }
 }

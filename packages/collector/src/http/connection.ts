@@ -3,8 +3,7 @@
  * its orderly end (last answer, half-close, a short wait for the client's own end). Every exchange it handed over
  * ends in one answer or in one `aborted`; after `closed` it holds nothing and the listener has forgotten it.
  */
-import type { Socket } from 'node:net';
-import type { SocketUser } from './adopt.ts';
+import type { SocketUser, Wire } from './adopt.ts';
 import type { ExchangeOwner, HttpExchange } from './exchange.ts';
 import { GrowingBuffer } from './growing-buffer.ts';
 import { Expecting, Intake } from './intake.ts';
@@ -29,7 +28,7 @@ export class Connection implements SocketUser, ExchangeOwner {
   private readonly onClosed: (connection: Connection) => void;
   private readonly outbox: Outbox;
   private readonly intake: Intake;
-  private socket!: Socket;
+  private wire!: Wire;
   /** Part of a head, or requests not read yet because the intake is blocked. */
   private held: GrowingBuffer | null = null;
   private waitsFor: Wait = Wait.idle;
@@ -46,20 +45,21 @@ export class Connection implements SocketUser, ExchangeOwner {
   constructor(shared: Shared, onClosed: (connection: Connection) => void) {
     this.shared = shared;
     this.onClosed = onClosed;
-    this.outbox = new Outbox(shared, () => this.settle());
+    this.outbox = new Outbox(shared, (error) => (error === undefined ? this.settle() : this.destroy()));
     this.intake = new Intake(shared, this.outbox, this);
     // A client that opens a connection has something to say: it gets a head's time for its first byte.
     this.deadlineTick = shared.tick + shared.ticks.head;
   }
 
   /** Gives the connection its socket; called once, before any event. */
-  open(socket: Socket): void {
-    this.socket = socket;
+  open(wire: Wire): void {
+    this.wire = wire;
   }
 
   get remote(): string {
-    if (this.address === '' && this.socket.remoteAddress !== undefined)
-      this.address = `${this.socket.remoteAddress}:${this.socket.remotePort}`;
+    const { socket } = this.wire;
+    if (this.address === '' && socket.remoteAddress !== undefined)
+      this.address = `${socket.remoteAddress}:${socket.remotePort}`;
     return this.address;
   }
 
@@ -69,7 +69,7 @@ export class Connection implements SocketUser, ExchangeOwner {
     this.shared.stats.bytesRead += length;
     if (intake.isClosed()) {
       this.lingeredBytes += length;
-      if (this.lingeredBytes > LINGER_BYTES_MAX) this.socket.destroy();
+      if (this.lingeredBytes > LINGER_BYTES_MAX) this.wire.socket.destroy();
       return;
     }
     this.shared.turnLater();
@@ -105,7 +105,7 @@ export class Connection implements SocketUser, ExchangeOwner {
   /** An exchange got its answer: in a run of answers or of requests, the last one writes them all. */
   answered(exchange: HttpExchange): void {
     this.intake.answered(exchange);
-    if (this.consuming) this.outbox.flushIfLong(this.socket);
+    if (this.consuming) this.outbox.flushIfLong(this.wire);
     else if (!this.settling) {
       this.settling = true;
       this.shared.flushLater(this);
@@ -116,20 +116,20 @@ export class Connection implements SocketUser, ExchangeOwner {
   settle(): void {
     this.settling = false;
     const { intake, outbox } = this;
-    if (this.socket.destroyed) return;
+    if (this.wire.socket.destroyed) return;
     for (;;) {
-      if (!outbox.flush(this.socket)) return this.cut('write_overflow');
+      if (!outbox.flush(this.wire)) return this.cut('write_overflow');
       if (!intake.blocked || outbox.stalled || outbox.waiting >= this.shared.limits.pipelinedMax) break;
       intake.blocked = false;
       this.consuming = true;
       this.consumeHeld();
       this.consuming = false;
     }
-    if (outbox.closing && !outbox.pending && !this.finished) this.finish();
+    if (outbox.closing && !outbox.pending && !outbox.stalled && !this.finished) this.finish();
     if (this.reading === intake.blocked) {
       this.reading = !intake.blocked;
-      if (this.reading) this.socket.resume();
-      else this.socket.pause();
+      if (this.reading) this.wire.socket.resume();
+      else this.wire.socket.pause();
     }
     if (!this.finished) this.arm();
   }
@@ -141,9 +141,8 @@ export class Connection implements SocketUser, ExchangeOwner {
     this.intake.blocked = false;
     this.dropHeld();
     this.waitsFor = Wait.linger;
-    const { tick, ticks } = this.shared;
-    this.deadlineTick = tick + (this.outbox.stalled ? Math.max(ticks.write, ticks.linger) : ticks.linger);
-    this.socket.end();
+    this.deadlineTick = this.shared.tick + this.shared.ticks.linger;
+    this.wire.socket.end();
   }
 
   private arm(): void {
@@ -169,7 +168,7 @@ export class Connection implements SocketUser, ExchangeOwner {
 
   private expire(): void {
     if (this.waitsFor === Wait.linger) {
-      this.socket.destroy();
+      this.wire.socket.destroy();
       return;
     }
     if (this.waitsFor === Wait.head) this.intake.fail('head_timeout');
@@ -187,7 +186,7 @@ export class Connection implements SocketUser, ExchangeOwner {
   /** Ends a connection whose client does not read: no answer can reach it. */
   private cut(reason: Reason): void {
     this.shared.handler.malformed(0, reason, this.remote);
-    this.socket.destroy();
+    this.wire.socket.destroy();
   }
 
   /** The client half-closed: what it asked is still answered, what it left unfinished is refused. */
@@ -224,6 +223,6 @@ export class Connection implements SocketUser, ExchangeOwner {
   }
 
   destroy(): void {
-    this.socket.destroy();
+    this.wire.socket.destroy();
   }
 }

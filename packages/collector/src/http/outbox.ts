@@ -3,7 +3,8 @@
  * kernel has not taken yet. Promises: answers leave in request order whatever order they are given in; all that are
  * ready go out in one write; what a client leaves unread is bounded in bytes and in time.
  */
-import type { Socket } from 'node:net';
+import { send } from './adopt.ts';
+import type { Wire } from './adopt.ts';
 import type { HttpExchange } from './exchange.ts';
 import { CONTINUE, finalText } from './responses.ts';
 import type { Shared } from './shared.ts';
@@ -17,18 +18,19 @@ export class Outbox {
   last: HttpExchange | null = null;
   /** The last answer is in `ready`: nothing follows it. */
   closing = false;
-  /** The kernel's send buffer is full. */
-  stalled = false;
   /** Tick at which a stalled write has taken too long, 0 when none has stalled. */
   deadlineTick = 0;
 
   private first: HttpExchange | null = null;
   private ready = '';
   private readonly shared: Shared;
-  private readonly drained: () => void;
+  private readonly drained: (error?: Error) => void;
+  /** Bytes of the write under way. */
+  private unsent = 0;
+  private readonly written = (error?: Error | null): void => this.onWritten(error);
 
-  /** @param drained called when a stalled write has gone out. */
-  constructor(shared: Shared, drained: () => void) {
+  /** @param drained called when a stalled write has gone out, and with the error when any write failed. */
+  constructor(shared: Shared, drained: (error?: Error) => void) {
     this.shared = shared;
     this.drained = drained;
   }
@@ -97,30 +99,33 @@ export class Outbox {
   }
 
   /** Writes early when a long run of pipelined answers has gathered. */
-  flushIfLong(socket: Socket): void {
-    if (this.ready.length > GATHER_BYTES_MAX) this.flush(socket);
+  flushIfLong(wire: Wire): void {
+    if (this.ready.length > GATHER_BYTES_MAX) this.flush(wire);
   }
 
   /** Writes what is ready. @returns false when the client left more unread than allowed. */
-  flush(socket: Socket): boolean {
+  flush(wire: Wire): boolean {
     const text = this.ready;
     if (text === '') return true;
-    if (this.stalled) return text.length + socket.writableLength <= this.shared.limits.writeBufferBytesMax;
+    if (this.unsent > 0) return text.length + this.unsent <= this.shared.limits.writeBufferBytesMax;
     this.ready = '';
-    socket.write(text, 'latin1');
+    this.unsent = text.length;
     this.shared.stats.bytesWritten += text.length;
-    if (socket.writableLength > 0) this.stall(socket);
+    send(wire, text, this.written);
+    if (this.unsent > 0) this.deadlineTick = this.shared.tick + this.shared.ticks.write;
     return true;
   }
 
-  /** The kernel took only part: an empty write behind it tells when all is out, at no cost to writes that never stall. */
-  private stall(socket: Socket): void {
-    this.stalled = true;
-    this.deadlineTick = this.shared.tick + this.shared.ticks.write;
-    socket.write('', 'latin1', () => {
-      this.stalled = false;
-      this.deadlineTick = 0;
-      this.drained();
-    });
+  /** The kernel's send buffer is full: the last write is not out. */
+  get stalled(): boolean {
+    return this.unsent > 0;
+  }
+
+  private onWritten(error: Error | null | undefined): void {
+    if (this.unsent === 0) return;
+    this.unsent = 0;
+    if (this.deadlineTick === 0 && (error === undefined || error === null)) return;
+    this.deadlineTick = 0;
+    this.drained(error ?? undefined);
   }
 }

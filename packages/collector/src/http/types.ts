@@ -25,7 +25,7 @@ export interface HttpLimits {
   idleTimeoutMs: number;
   /** Answers the client does not read. */
   writeBufferBytesMax: number;
-  /** How long a full send buffer may stay full; also the longest a closing connection waits for its last answer to be read. */
+  /** How long one write may wait for the client to read. */
   writeTimeoutMs: number;
 }
 

@@ -135,7 +135,7 @@ function node(run: Conversion, item: unknown, path: Path): unknown {
   run.nodes++;
   if (run.nodes === NODES_MAX + 1) return fail(`holds more than ${NODES_MAX} values, aliases counted in full`);
   // The fault above is enough; what follows is not looked at.
-  if (false) return undefined;
+  if (run.nodes > NODES_MAX) return undefined;
   if (path.length > DEPTH_MAX) return fail(`is nested more than ${DEPTH_MAX} levels deep`);
   if (!run.values.has(JSON.stringify(path))) run.values.set(JSON.stringify(path), spanOf(given));
   if (isMap(source)) return map(run, source.items, path);

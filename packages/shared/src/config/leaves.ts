@@ -115,10 +115,6 @@ const UNLIMITED = { text: 'unlimited', value: Number.POSITIVE_INFINITY };
 export function bytes(bounds: { min: number; max: number }) {
   return measure({ ...BYTES, ...bounds });
 }
-/** `unlimited` becomes Infinity. */
-export function bytesOrUnlimited(bounds: { min: number; max: number }) {
-  return measure<number>({ ...BYTES, ...bounds, word: UNLIMITED });
-}
 /** Milliseconds. */
 export function duration(bounds: { min: number; max: number }) {
   return measure({ ...DURATION, ...bounds });

@@ -85,7 +85,7 @@ describe.concurrent('as a process', () => {
         .map((line) => JSON.parse(line));
       expect(lines.map(({ msg, reason }) => [msg, reason])).toEqual([
         ['stopping', signal],
-        ['stopped', undefined],
+        ['every part stopped', undefined],
       ]);
     }
   });

@@ -1,0 +1,224 @@
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
+import { gunzipSync, zstdDecompressSync } from 'node:zlib';
+import { encodeAck } from '@metricstream/proto/ack.ts';
+import { systemClock } from '@metricstream/shared/clock.ts';
+import type { JournalRecord } from '@metricstream/shared/journal/record.ts';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createUplink, type UplinkOptions } from '../src/uplink.ts';
+
+const EPOCH = 500;
+const NEVER = new AbortController().signal;
+
+function record(seq: number, body: Uint8Array, clientId = 'web-1'): JournalRecord {
+  const head = { kind: 1, lane: 0, clientId, points: 10, epoch: EPOCH, seq, oldestSeq: 0, receivedUnixMs: 1 } as const;
+  return { ...head, bodyCrc: 0, body };
+}
+
+interface Seen {
+  url: string;
+  headers: IncomingHttpHeaders;
+  body: Buffer;
+  socket: Socket;
+}
+
+interface Reply {
+  status: number;
+  headers?: Record<string, string>;
+  body?: Uint8Array;
+}
+
+/** A collector that answers as told and remembers what came. */
+async function collector(reply: (count: number) => Reply) {
+  const seen: Seen[] = [];
+  const server = createServer((request, response) => {
+    const pieces: Buffer[] = [];
+    request.on('data', (piece: Buffer) => pieces.push(piece));
+    request.on('end', () => {
+      const { url = '', headers, socket } = request;
+      seen.push({ url, headers, body: Buffer.concat(pieces), socket });
+      const { status, headers: extra, body } = reply(seen.length);
+      response.writeHead(status, extra);
+      response.end(body);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen };
+}
+
+function uplinkTo(url: string, more: Partial<UplinkOptions> = {}) {
+  const uplink = createUplink({
+    url,
+    clientId: 'web-1',
+    epoch: EPOCH,
+    timeoutMs: 5000,
+    compression: 'gzip',
+    compressAboveBytes: 1000,
+    sending: ({ seq }) => ({ oldestSeq: seq - 1, bytes: 4096, runwaySeconds: 3600 }),
+    clock: systemClock,
+    ...more,
+  });
+  const sink = uplink.sink('live');
+  onTestFinished(() => sink.close());
+  const send = (one: JournalRecord) => sink.write({ records: [one], bytes: one.body.length }, NEVER);
+  return { uplink, sink, send };
+}
+
+const ack = (contiguousSeq: number): Reply => ({
+  status: 200,
+  body: encodeAck({ durable: 'journal', contiguousSeq, receivedUnixMs: Date.now() + 60_000, duplicate: false }),
+});
+
+describe('the uplink', () => {
+  it('posts the record as it is, with what the sending has to say, and reads the Ack', async () => {
+    const { url, seen } = await collector(() => ack(41));
+    const { uplink, send } = uplinkTo(`${url}/in`);
+    expect(await send(record(42, Buffer.from('the batch')))).toEqual({ kind: 'stored' });
+    expect(seen[0]).toMatchObject({ url: '/in/v1/batches', body: Buffer.from('the batch') });
+    expect(seen[0]?.headers).toMatchObject({
+      'content-type': 'application/x-protobuf',
+      'content-length': '9',
+      'client-id': 'web-1',
+      lane: 'live',
+      'oldest-seq': '41',
+      'spool-bytes': '4096',
+      'runway-seconds': '3600',
+      'sent-at': expect.stringMatching(/^\d{13}$/),
+    });
+    expect(seen[0]?.headers['content-encoding']).toBeUndefined();
+    expect(uplink.stats).toMatchObject({ requests: 1, pointsSent: 10, contiguousSeq: 41, lastError: '' });
+    expect(Math.round(uplink.stats.clockSkewMs / 10_000)).toBe(6);
+    expect(uplink.ackMs(50)).toBeGreaterThan(0);
+  });
+
+  it('keeps one connection alive over many batches', async () => {
+    const { url, seen } = await collector(ack);
+    const { send } = uplinkTo(url);
+    for (let seq = 1; seq <= 5; seq++) await send(record(seq, Buffer.from('x')));
+    expect(new Set(seen.map(({ socket }) => socket)).size).toBe(1);
+  });
+
+  it.each([
+    ['gzip', gunzipSync],
+    ['zstd', zstdDecompressSync],
+  ] as const)('compresses larger batches with %s', async (compression, decompress) => {
+    const { url, seen } = await collector(ack);
+    const { send } = uplinkTo(url, { compression });
+    const body = Buffer.from('series '.repeat(1000));
+    await send(record(1, body));
+    expect(seen[0]?.headers['content-encoding']).toBe(compression);
+    expect(seen[0]?.body.length).toBeLessThan(body.length / 5);
+    expect(Buffer.compare(decompress(seen[0]?.body as Buffer), body)).toBe(0);
+  });
+
+  it('takes a 2xx for stored though its body is no Ack, and counts it', async () => {
+    const { url } = await collector(() => ({ status: 204 }));
+    const { uplink, send } = uplinkTo(url);
+    expect(await send(record(1, Buffer.from('x')))).toEqual({ kind: 'stored' });
+    expect(uplink.stats.acksUndecodable).toBe(1);
+  });
+
+  it('counts refusals, says why, and counts the points of a batch once however often it is sent', async () => {
+    const { url, seen } = await collector((count) =>
+      count < 3 ? { status: 429, headers: { 'retry-after': '2' }, body: Buffer.from('your limit') } : ack(1),
+    );
+    const { uplink, send } = uplinkTo(url);
+    const batch = record(1, Buffer.from('x'));
+    expect(await send(batch)).toMatchObject({ kind: 'retry', afterMs: 2000, why: 'status 429: your limit' });
+    await send(batch);
+    expect(await send(batch)).toEqual({ kind: 'stored' });
+    expect(uplink.stats).toMatchObject({ refused: 2, requests: 3, pointsSent: 10, lastError: '' });
+    expect(new Set(seen.map(({ body }) => body.toString())).size).toBe(1);
+  });
+
+  it('halts on 403 for its own id and rejects for a former one', async () => {
+    const { url } = await collector(() => ({ status: 403 }));
+    const { send } = uplinkTo(url);
+    expect(await send(record(1, Buffer.from('x')))).toMatchObject({ kind: 'halt' });
+    expect(await send(record(1, Buffer.from('x'), 'former'))).toMatchObject({ kind: 'rejected', which: [0] });
+  });
+
+  it('refuses to read an endless answer', async () => {
+    const { url } = await collector(() => ({ status: 200, body: Buffer.alloc(1_000_000) }));
+    const { send } = uplinkTo(url);
+    expect(await send(record(1, Buffer.from('x')))).toMatchObject({ kind: 'retry' });
+  });
+});
+
+/** A server of bare sockets; `onRequest` is called for each chunk that comes. */
+async function rawServer(onRequest: (socket: Socket, count: number, text: string) => void) {
+  let count = 0;
+  const sockets = new Set<Socket>();
+  const server = createTcpServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.on('data', (data) => onRequest(socket, ++count, data.toString('latin1')));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+describe('the uplink on a bad network', () => {
+  it('a reset on a reused connection is a retry, and the next try carries the same bytes', async () => {
+    const bodies: string[] = [];
+    const url = await rawServer((socket, count, text) => {
+      bodies.push(text.slice(text.indexOf('\r\n\r\n')));
+      if (count === 2) socket.resetAndDestroy();
+      else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+    });
+    const { send, uplink } = uplinkTo(url);
+    expect(await send(record(1, Buffer.from('first')))).toEqual({ kind: 'stored' });
+    const second = record(2, Buffer.from('second'));
+    const broken = await send(second);
+    expect(broken).toMatchObject({ kind: 'retry' });
+    expect(uplink.stats.lastError).toMatch(/reset|closed/);
+    expect(await send(second)).toEqual({ kind: 'stored' });
+    expect(bodies[1]).toBe(bodies[2]);
+  });
+
+  it('silence ends in a retry that says how long was waited', async () => {
+    const url = await rawServer(() => undefined);
+    const { send } = uplinkTo(url, { timeoutMs: 300 });
+    expect(await send(record(1, Buffer.from('x')))).toMatchObject({ kind: 'retry', why: expect.stringContaining('300 ms') });
+  });
+
+  it('an answer that drips for ever ends too', async () => {
+    const url = await rawServer((socket) => {
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n');
+      const timer = setInterval(() => socket.write('x'), 50);
+      socket.on('close', () => clearInterval(timer));
+    });
+    const { send } = uplinkTo(url, { timeoutMs: 400 });
+    expect(await send(record(1, Buffer.from('x')))).toMatchObject({ kind: 'retry', why: expect.stringContaining('1200 ms') });
+  });
+
+  it('a port where nothing listens is a retry in words', async () => {
+    const { send } = uplinkTo('http://127.0.0.1:1');
+    expect(await send(record(1, Buffer.from('x')))).toMatchObject({
+      kind: 'retry',
+      why: 'http://127.0.0.1:1: nothing listens there',
+    });
+  });
+
+  it('a host name that cannot be looked up is a retry in words', async () => {
+    const { send } = uplinkTo('http://no-such-host.invalid:7440');
+    expect(await send(record(1, Buffer.from('x')))).toMatchObject({ kind: 'retry', why: expect.stringContaining('host name') });
+  });
+
+  it('an aborted write ends at once', async () => {
+    const url = await rawServer(() => undefined);
+    const { sink } = uplinkTo(url);
+    const abort = new AbortController();
+    const writing = sink.write({ records: [record(1, Buffer.from('x'))], bytes: 1 }, abort.signal);
+    setImmediate(() => abort.abort());
+    expect(await writing).toMatchObject({ kind: 'retry' });
+  });
+});

@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import { RETRY_AFTER_MS_MAX, retryAfterMs } from '../src/retry-after.ts';
+import { verdictOf } from '../src/verdict.ts';
+
+const NOW = Date.UTC(2026, 10, 23, 12, 0, 0);
+
+function verdict(status: number, headers: Record<string, string> = {}, ownId = true) {
+  return verdictOf({ status, header: (name) => headers[name], text: 'words of\r\nthe server' }, ownId, NOW);
+}
+
+describe('what an answer means for the batch', () => {
+  it.each([200, 201, 202, 204])('%i is stored', (status) => {
+    expect(verdict(status)).toEqual({ kind: 'stored' });
+  });
+
+  it.each([429, 503])('%i means the same bytes again, after what Retry-After says', (status) => {
+    expect(verdict(status, { 'retry-after': '7' })).toMatchObject({ kind: 'retry', afterMs: 7000 });
+    expect(verdict(status)).toMatchObject({ kind: 'retry', afterMs: undefined });
+  });
+
+  it.each([408, 500, 502, 504, 599])('%i means the same bytes again, with the reason in words', (status) => {
+    expect(verdict(status)).toEqual({ kind: 'retry', why: `status ${status}: words of the server` });
+  });
+
+  it.each([400, 409, 413, 415, 422])('%i is never sent again', (status) => {
+    expect(verdict(status)).toMatchObject({ kind: 'rejected', which: [0] });
+  });
+
+  it.each([301, 302, 307, 401, 403, 404, 405, 410, 418])('%i stops the line and keeps everything', (status) => {
+    expect(verdict(status)).toMatchObject({ kind: 'halt' });
+  });
+
+  it('403 for a former client_id is that batch only', () => {
+    expect(verdict(403, {}, false)).toMatchObject({ kind: 'rejected' });
+  });
+
+  it('keeps a long or binary body out of the reason', () => {
+    const outcome = verdictOf({ status: 500, header: () => undefined, text: '\x00\xff'.repeat(9000) }, true, NOW);
+    expect(outcome).toMatchObject({ why: 'status 500' });
+    const long = verdictOf({ status: 500, header: () => undefined, text: 'x'.repeat(9000) }, true, NOW);
+    expect('why' in long && long.why.length).toBeLessThan(250);
+  });
+});
+
+describe('Retry-After', () => {
+  it.each([
+    ['0', 0],
+    ['120', 120_000],
+    [' 5 ', 5000],
+    ['999999999', RETRY_AFTER_MS_MAX],
+    ['Mon, 23 Nov 2026 12:00:30 GMT', 30_000],
+    ['Mon, 23 Nov 2026 11:00:00 GMT', 0],
+    ['-5', undefined],
+    ['1.5', undefined],
+    ['soon', undefined],
+    ['', undefined],
+  ])('%j is %j ms', (value, expected) => {
+    expect(retryAfterMs(value, undefined, NOW)).toBe(expected);
+  });
+
+  it('given as a date is measured on the clock of the server, not on ours', () => {
+    const date = 'Mon, 23 Nov 2026 09:00:00 GMT';
+    expect(retryAfterMs('Mon, 23 Nov 2026 09:00:10 GMT', date, NOW)).toBe(10_000);
+  });
+});
