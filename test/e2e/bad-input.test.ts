@@ -162,6 +162,13 @@ test('a client over its limit gets 429 with Retry-After and comes through later;
   expect(noisy.answers.get('429') ?? 0).toBeGreaterThan(20);
   expect(quiet.answers.get('429') ?? 0).toBe(0);
   expect(60 / seconds, 'batches per second, burst included').toBeLessThan(28);
+  const told = (await (await fetch(`${limited.admin}/decisions`)).json()) as { refusals: Record<string, unknown>[] };
+  expect(told.refusals[0]).toMatchObject({ client_id: 'noisy-0', reason: 'requests' });
+  const clients = (await (await fetch(`${limited.admin}/clients`)).json()) as Record<string, unknown>[];
+  expect(clients.find((each) => each['client_id'] === 'noisy-0')).toMatchObject({
+    batches: noisy.acked.size,
+    refusedLimit: noisy.answers.get('429'),
+  });
   await limited.stop();
   const sent = new Map([...quiet.sent, ...noisy.sent]);
   const acked = new Set([...quiet.acked, ...noisy.acked]);

@@ -7,8 +7,6 @@ import type { Doorbell } from '../src/rings/doorbell.ts';
 import type { RingReader } from '../src/rings/ring-reader.ts';
 import type { RingWriter } from '../src/rings/ring-writer.ts';
 
-/** Frames between two `settle`: the reader hands room back before it has emptied the ring. */
-const SETTLE_EVERY_FRAMES = 1024;
 const SPINS_BEFORE_SLEEP = 2000;
 
 /** Keeps a spinning thread off the shared words for about `steps` nanoseconds. */
@@ -81,20 +79,22 @@ export function consume(reader: RingReader, doorbell: Doorbell): { frames: numbe
 }
 
 function takeSome(reader: RingReader, state: { expected: number; faults: number }): void {
-  const { view } = reader;
+  for (const { start, end } of reader.takeSpans()) state.faults += countFaults(reader.view, start, end, state);
+  reader.settle(reader.position());
+}
+
+/** Checks the frames from `start` to `end`. @returns how many faults are in them. */
+function countFaults(view: DataView, start: number, end: number, state: { expected: number }): number {
   let { expected } = state;
   let faults = 0;
-  let left = SETTLE_EVERY_FRAMES;
-  let at = 0;
-  while (left > 0 && (at = reader.next()) !== -1) {
-    const length = view.getInt32(at, true);
+  let length = 0;
+  for (let at = start; at < end; at += length) {
+    length = view.getInt32(at, true);
     if (view.getInt32(at + 4, true) !== expected) faults++;
     for (let i = 64; i < length; i += 64) if (view.getInt32(at + i, true) !== expected) faults++;
     if (view.getInt32(at + length - 4, true) !== expected) faults++;
     expected++;
-    left--;
   }
   state.expected = expected;
-  state.faults += faults;
-  reader.settle(reader.position());
+  return faults;
 }

@@ -74,7 +74,7 @@ async function acrossThreads(rounds: number, { frameBytes, every, frames }: Cros
     }
     drain(writer);
   };
-  write(frames / 10);
+  write(Math.ceil(frames / 10));
   const measured = best(rounds, frames, () => write(frames));
   writer.close();
   const [{ frames: came, faults }] = (await once(worker, 'message')) as [{ frames: number; faults: number }];

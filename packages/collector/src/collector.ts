@@ -15,7 +15,9 @@ import { lockDirectory } from '@metricstream/shared/journal/lock.ts';
 import type { Lifecycle, Step } from '@metricstream/shared/lifecycle.ts';
 import { createLifecycle } from '@metricstream/shared/lifecycle.ts';
 import type { Log } from '@metricstream/shared/log.ts';
-import { createClientTable } from './admission/client-table.ts';
+import type { DecisionsView } from './admin/decisions.ts';
+import { openDecisionsView } from './admin/decisions.ts';
+import { createClientTable, openClientTable } from './admission/client-table.ts';
 import { adminRoutes } from './admin/routes.ts';
 import type { StatusParts } from './admin/status.ts';
 import { collectorStatus } from './admin/status.ts';
@@ -40,6 +42,7 @@ interface Parts {
   sinks: SinkThread[];
   ingest?: IngestWorkers;
   admin?: AdminServer;
+  decisions?: DecisionsView;
   stopping: boolean;
 }
 
@@ -160,7 +163,7 @@ function adminStep(config: CollectorConfig, parts: Parts, log: Log): Step {
       parts.admin = await startAdminServer({
         listen: config.admin.listen,
         option: 'admin.listen',
-        routes: adminRoutes(() => statusParts(parts)),
+        routes: adminRoutes({ parts: () => statusParts(parts), decisions: () => parts.decisions }),
         log,
       });
     },
@@ -176,10 +179,12 @@ function ingestStep(config: CollectorConfig, parts: Parts, clientTable: SharedAr
       if (!journal) return;
       const settings = ingestSettings(config, clientTable, journal.doorbell);
       parts.ingest = await startIngestWorkers(settings, journal.addRing, log);
+      parts.decisions = openDecisionsView(parts.ingest.decisions, openClientTable(clientTable));
       log.info('listening', { address: listenText({ host: config.listen.host, port: parts.ingest.port }) });
     },
     async stop() {
       parts.stopping = true;
+      parts.decisions?.close();
       await parts.ingest?.stop(DRAIN_MS);
     },
   };

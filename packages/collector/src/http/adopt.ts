@@ -84,8 +84,12 @@ function overSharedBuffer(handle: TcpHandle, buffer: Buffer, user: SocketUser): 
 export function send(wire: Wire, text: string, done: (error?: Error | null) => void): void {
   if (wire.direct) wire.socket[WRITE](text, 'latin1', done);
   else {
-    wire.socket.write(text, 'latin1', done);
-    // A stream calls back one turn late even when the kernel took everything at once.
-    if (wire.socket.writableLength === 0) done();
+    // A stream calls back one turn late even when the kernel took everything at once: then that call is not needed.
+    let taken = false;
+    wire.socket.write(text, 'latin1', (error) => {
+      if (!taken) done(error);
+    });
+    taken = wire.socket.writableLength === 0;
+    if (taken) done();
   }
 }

@@ -4,6 +4,7 @@
  *
  *   byte     0  u32 capacity in bytes · u32 longest frame · u32 closed         written once each
  *   byte   128  i32 write index      stored by the writer, once per event-loop turn
+ *               i32 wrap index, i32 wrap place   where the last lap ended, as an index, and where its frames did
  *   byte   256  i32 settled index    stored by the reader, once per group: everything before it has its verdict
  *   byte   384  i32 writer waiting   1 while the writer sleeps on the settled index: only then does settling notify
  *   byte   512  data, `capacity` bytes: frames
@@ -23,7 +24,16 @@
 import { RECORD_OFFSET, readU64, writeU64 } from '@metricstream/shared/journal/record.ts';
 
 /** Positions among the i32 words of the buffer. */
-export const RING_WORD = { capacity: 0, frameMax: 1, closed: 2, write: 32, settled: 64, writerWaiting: 96 } as const;
+export const RING_WORD = {
+  capacity: 0,
+  frameMax: 1,
+  closed: 2,
+  write: 32,
+  wrapIndex: 33,
+  wrapPlace: 34,
+  settled: 64,
+  writerWaiting: 96,
+} as const;
 export const RING_DATA_BYTE = 512;
 /** 0xFFFFFFFF read as an i32: small integers compare faster. */
 export const WRAP_MARKER = -1;

@@ -25,14 +25,14 @@ export interface RingReader {
   /** The data area; offsets of frames and spans are offsets in it. `view` is over the same memory. */
   readonly bytes: Uint8Array<SharedArrayBuffer>;
   readonly view: DataView<SharedArrayBuffer>;
-  /** Looks at what is published; `next` and `spans` go that far. @returns bytes not yet taken by `next`, markers included. */
+  /** Looks at what is published; `next` and `takeSpans` go that far. @returns bytes not yet taken, markers included. */
   refresh(): number;
   /** @returns the offset of the next frame, in order, or -1 after the last one `refresh` saw. */
   next(): number;
-  /** @returns the index behind everything `next` has taken, for `settle`. */
+  /** @returns the index behind everything taken, for `settle`. */
   position(): number;
-  /** @returns all that is not settled, up to what `refresh` saw, as at most two runs of whole frames. */
-  spans(): RingSpan[];
+  /** Takes all that `next` would still give, at once. @returns it, as at most two runs of whole frames. */
+  takeSpans(): RingSpan[];
   /** Every frame before `toIndex` has its verdict: hands them back to the writer and wakes it if it sleeps. */
   settle(toIndex: number): void;
   /** @returns whether nothing is published beyond `position`, by a fresh look; for `Doorbell.sleep`. */
@@ -98,26 +98,18 @@ class Reader implements RingReader {
     return length >>> SHIFT;
   }
 
-  spans(): RingSpan[] {
-    const distance = (this.#published - this.#settled) | 0;
-    const place = this.#settled & this.#mask;
-    const beforeEnd = Math.min(distance, this.#capacityUnits - place);
-    const end = this.#endOfFrames(place, place + beforeEnd);
+  takeSpans(): RingSpan[] {
+    const place = this.#taken & this.#mask;
+    const behind = place + ((this.#published - this.#taken) | 0);
+    const lapEnd = (this.#taken - place + this.#capacityUnits) | 0;
+    let end = Math.min(behind, this.#capacityUnits);
+    if (behind >= this.#capacityUnits && this.#words[RING_WORD.wrapIndex] === lapEnd)
+      end = this.#words[RING_WORD.wrapPlace] ?? 0;
+    this.#taken = this.#published;
     const found: RingSpan[] = [];
     if (end > place) found.push({ start: place << SHIFT, end: end << SHIFT });
-    if (distance > beforeEnd) found.push({ start: 0, end: (distance - beforeEnd) << SHIFT });
+    if (behind > this.#capacityUnits) found.push({ start: 0, end: (behind - this.#capacityUnits) << SHIFT });
     return found;
-  }
-
-  /** Walks whole frames from `place` to `limit` (both in units): a marker may stand before the end of the data. */
-  #endOfFrames(place: number, limit: number): number {
-    let at = place;
-    while (at < limit) {
-      const length = this.view.getInt32(at << SHIFT, true);
-      if (length === MARKER) return at;
-      at += this.#unitsOf(length, at);
-    }
-    return at;
   }
 
   settle(toIndex: number): void {

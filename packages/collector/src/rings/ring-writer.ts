@@ -106,11 +106,18 @@ class Writer implements RingWriter {
     this.#roomBytes = Math.min(freeBytes, toEndBytes);
     if (frameBytes <= this.#roomBytes) return this.#at;
     if (toEndBytes + frameBytes > freeBytes) return -1;
-    if (toEndBytes > 0) this.view.setInt32(this.#at, MARKER, true);
     this.#lapIndex = (this.#lapIndex + (this.#capacityBytes >>> SHIFT)) | 0;
+    this.#markLapEnd();
     this.#at = 0;
     this.#roomBytes = freeBytes - toEndBytes;
     return 0;
+  }
+
+  /** Once in a lap, and not again before the reader has settled this one: until then the words stay as they are. */
+  #markLapEnd(): void {
+    if (this.#at < this.#capacityBytes) this.view.setInt32(this.#at, MARKER, true);
+    this.#words[RING_WORD.wrapIndex] = this.#lapIndex;
+    this.#words[RING_WORD.wrapPlace] = this.#at >>> SHIFT;
   }
 
   #badFrame(frameBytes: number): RangeError {

@@ -14,50 +14,81 @@ describe('spans', () => {
     const pair = ringPair(64, 16);
     const { reader, writer } = pair;
     reader.refresh();
-    expect(reader.spans()).toEqual([]);
+    expect(reader.takeSpans()).toEqual([]);
     for (let i = 0; i < 3; i++) push(pair, 16, i);
     writer.publish();
-    expect(reader.spans(), 'before refresh').toEqual([]);
+    expect(reader.takeSpans(), 'before refresh').toEqual([]);
     reader.refresh();
-    expect(reader.spans()).toEqual([{ start: 0, end: 48 }]);
     expect(reader.next()).toBe(0);
-    expect(reader.next()).toBe(16);
-    expect(reader.spans(), 'next does not move them').toEqual([{ start: 0, end: 48 }]);
+    expect(reader.takeSpans(), 'next has taken the first frame').toEqual([{ start: 16, end: 48 }]);
+    expect(reader.takeSpans()).toEqual([]);
+    expect(reader.next()).toBe(-1);
     reader.settle(reader.position());
     writer.release(writer.settled());
     push(pair, 8, 4);
     push(pair, 16, 5);
     writer.publish();
     reader.refresh();
-    expect(reader.spans()).toEqual([
-      { start: 32, end: 56 },
+    expect(reader.takeSpans()).toEqual([
+      { start: 48, end: 56 },
       { start: 0, end: 16 },
     ]);
   });
 
   test('reach the end of the data when a frame ends there, and leave out a marker with nothing behind it', () => {
     const pair = ringPair(64, 16);
+    const { reader, writer } = pair;
+    const takeAll = (): unknown => {
+      writer.publish();
+      reader.refresh();
+      const spans = reader.takeSpans();
+      reader.settle(reader.position());
+      writer.release(writer.settled());
+      return spans;
+    };
     for (let i = 0; i < 4; i++) push(pair, 16, i);
-    pair.writer.publish();
-    pair.reader.refresh();
-    expect(pair.reader.spans()).toEqual([{ start: 0, end: 64 }]);
-    while (pair.reader.next() !== -1);
-    pair.reader.settle(pair.reader.position());
-    pair.writer.release(pair.writer.settled());
+    expect(takeAll()).toEqual([{ start: 0, end: 64 }]);
     for (const bytes of [16, 16, 16, 8]) push(pair, bytes, 1);
-    pair.writer.publish();
-    pair.reader.refresh();
-    pair.reader.next();
-    pair.reader.settle(pair.reader.position());
-    pair.writer.release(pair.writer.settled());
-    expect(pair.writer.tryReserve(16), 'reserved behind a marker, never committed').toBe(0);
-    pair.writer.publish();
-    expect(pair.reader.refresh()).toBe(48);
-    expect(pair.reader.spans()).toEqual([{ start: 16, end: 56 }]);
-    while (pair.reader.next() !== -1);
-    pair.reader.settle(pair.reader.position());
-    pair.writer.release(pair.writer.settled());
-    expect(pair.writer.usedBytes()).toBe(0);
+    expect(takeAll()).toEqual([{ start: 0, end: 56 }]);
+    expect(writer.tryReserve(16), 'reserved behind a marker, never committed').toBe(0);
+    expect(takeAll()).toEqual([]);
+    expect(writer.usedBytes()).toBe(0);
+    for (const bytes of [16, 16, 16, 8]) push(pair, bytes, 1);
+    expect(writer.tryReserve(16)).toBe(-1);
+    expect(takeAll()).toEqual([{ start: 0, end: 56 }]);
+    for (let i = 0; i < 3; i++) push(pair, 8, 2);
+    expect(takeAll()).toEqual([
+      { start: 56, end: 64 },
+      { start: 0, end: 16 },
+    ]);
+  });
+
+  test.each([0, -900, 2147483647 - 900])('hold the same frames as next gives, from index %i on', (startIndex) => {
+    const random = mulberry32(21);
+    const pair = ringPair(256, 64, startIndex);
+    const { reader, writer } = pair;
+    const written: number[] = [];
+    const found: number[] = [];
+    for (let i = 0; i < 3000; i++) {
+      for (let left = between(random, 0, 8); left > 0; left--) {
+        const at = push(pair, between(random, 1, 8) * 8, 1);
+        if (at !== -1) written.push(at);
+      }
+      writer.publish();
+      reader.refresh();
+      for (let left = between(random, 0, 2); left > 0; left--) {
+        const at = reader.next();
+        if (at !== -1) found.push(at);
+      }
+      for (const span of reader.takeSpans()) {
+        let at = span.start;
+        for (; at < span.end; at += reader.view.getInt32(at, true)) found.push(at);
+        expect(at).toBe(span.end);
+      }
+      reader.settle(reader.position());
+      writer.release(writer.settled());
+    }
+    expect(found).toEqual(written);
   });
 });
 
