@@ -73,7 +73,7 @@ export function consume(reader: RingReader, doorbell: Doorbell): { frames: numbe
       takeSome(reader, state);
       spins = 0;
     } else if (closed) return { frames: state.expected, faults: state.faults };
-    else if (++spins < SPINS_BEFORE_SLEEP) pause(100);
+    else if (++spins < SPINS_BEFORE_SLEEP) pause(500);
     else doorbell.sleep(isQuiet, 1000);
   }
 }

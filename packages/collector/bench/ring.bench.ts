@@ -19,9 +19,12 @@ import type { RingWorkerData } from './ring-worker.ts';
 const RING_BYTES = 1024 * 1024;
 const SMALL_BYTES = 16;
 /** Length and number before 1 KiB of payload. */
-const LARGE_BYTES = 1032;
-/** Calls that are long enough to be measured and short enough to be compiled between two of them. */
-const CHUNK_FRAMES = 100_000;
+const LARGE_BYTES = 1024 + 8;
+/**
+ * What is written and read between two looks at the clock: 16 rings, some milliseconds. Both threads must have a CPU
+ * all that time for the figure to mean anything; on a busy machine only short slices are that lucky.
+ */
+const SLICE_BYTES = 16 * RING_BYTES;
 
 /** Nanoseconds per unit, the best, and what else a reader needs to judge them. */
 interface Measured {
@@ -66,20 +69,19 @@ async function acrossThreads(rounds: number, { frameBytes, every, frames }: Cros
   const writer = createRingWriter(ring, openDoorbell(bell));
   const payload = frameBytes > SMALL_BYTES ? new Uint8Array(frameBytes) : undefined;
   let from = 0;
-  const write = (count: number): void => {
-    for (const end = from + count; from < end; ) {
-      const to = Math.min(from + CHUNK_FRAMES, end);
-      produce(writer, { from, to }, frameBytes, every, payload);
-      from = to;
-    }
+  const slice = Math.min(Math.ceil(SLICE_BYTES / frameBytes), Math.ceil(frames));
+  const write = (): void => {
+    const to = from + slice;
+    produce(writer, { from, to }, frameBytes, every, payload);
+    from = to;
     drain(writer);
   };
-  write(Math.ceil(frames / 10));
-  const measured = best(rounds, frames, () => write(frames));
+  for (let warm = 0; warm < frames / 10; warm += slice) write();
+  const measured = best(Math.ceil((rounds * frames) / slice), slice, write);
   writer.close();
   const [{ frames: came, faults }] = (await once(worker, 'message')) as [{ frames: number; faults: number }];
   if (came !== from || faults > 0) throw new Error(`ring: ${from} frames written, ${came} came, ${faults} faults`);
-  return { ns: measured.ns, note: `${measured.note}; ${came / 1e6} M frames in sequence` };
+  return { ns: measured.ns, note: `${measured.note}; ${(came / 1e6).toFixed(1)} M frames in sequence` };
 }
 
 function emptyRing(writer: RingWriter, reader: RingReader): void {

@@ -2,7 +2,7 @@
  * One request as the handler sees it. Owns the link between a request and its place in the order of answers; promises
  * that an answer given twice is caught, and one given after the connection is gone is harmless.
  */
-import type { RequestHead } from './parser.ts';
+import type { RequestHead } from './request-head.ts';
 import type { Answer, Exchange } from './types.ts';
 
 /** What an exchange needs of its connection. */

@@ -4,7 +4,7 @@
  * timeout costs one integer store and no system call; a timeout fires up to two ticks late, never early.
  */
 import type { HttpExchange } from './exchange.ts';
-import { RequestHead } from './parser.ts';
+import { RequestHead } from './request-head.ts';
 import type { Handler, HttpLimits } from './types.ts';
 
 export const TICK_MS = 250;

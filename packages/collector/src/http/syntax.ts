@@ -67,10 +67,11 @@ export function isHost(bytes: Uint8Array, from: number, to: number): boolean {
   return i === to;
 }
 
-/** @returns whether bytes `from` … `to` are `word` (lower case) in any case. */
+/** @returns whether bytes `from` … `to`, of a token or a field value, are `word` (lower-case letters, digits, `-`) in any case. */
 export function equalsWord(bytes: Uint8Array, from: number, to: number, word: string): boolean {
   if (to - from !== word.length) return false;
-  for (let i = 0; i < word.length; i++) if (lower(bytes[from + i]!) !== word.charCodeAt(i)) return false;
+  // Setting the bit of lower case maps no other byte a token or a value may hold onto a letter or a `-`.
+  for (let i = 0; i < word.length; i++) if ((bytes[from + i]! | 0x20) !== word.charCodeAt(i)) return false;
   return true;
 }
 
@@ -94,6 +95,9 @@ export function isBlank(byte: number): boolean {
   return byte === SP || byte === HTAB;
 }
 
-function lower(byte: number): number {
-  return byte >= 65 && byte <= 90 ? byte | 0x20 : byte;
+/** @returns the index of the first byte from `from` on that is no token character, or `to`. */
+export function skipToken(bytes: Uint8Array, from: number, to: number): number {
+  let i = from;
+  for (; i < to; i++) if ((CLASS[bytes[i]!]! & TOKEN) === 0) break;
+  return i;
 }

@@ -19,6 +19,7 @@ import { createRingWriter } from '../rings/ring-writer.ts';
 import { INGEST_COUNTERS } from './counters.ts';
 import { createIngest } from './ingest.ts';
 import type { FromIngestWorker, IngestWorkerData, ToIngestWorker } from './messages.ts';
+import { clientTableHolder } from './messages.ts';
 
 const LOG_INTERVAL_MS = 5000;
 const GAUGE_MS = 250;
@@ -26,7 +27,7 @@ const GAUGE_MS = 250;
 async function run(data: IngestWorkerData, port: MessagePort): Promise<void> {
   const log = throttled(createLog({ component: 'collector', ...data.log }), LOG_INTERVAL_MS);
   const counters = openCounters(INGEST_COUNTERS, data.counters);
-  const table = openClientTable(data.clientTable);
+  const table = openClientTable(data.clientTable, clientTableHolder(data.worker));
   const ring = createRingWriter(data.ring, openDoorbell(data.doorbell));
   const ingest = createIngest({
     ring,

@@ -1,4 +1,4 @@
-/** What main and an ingest worker say to each other. Owns these types only. */
+/** What main and an ingest worker say to each other. Owns these types, and the name both know a worker by. */
 import type { ErrorCode } from '@metricstream/shared/errors.ts';
 import type { WireLimits } from '@metricstream/proto/limits.ts';
 import type { HttpLimits } from '../http/types.ts';
@@ -30,3 +30,8 @@ export interface ToIngestWorker {
 export type FromIngestWorker =
   | { message: 'listening'; port: number }
   | { message: 'failed'; code: ErrorCode; why: string };
+
+/** The name under which a worker holds the client table's locks, so that main can free them when it dies. 1 is main. */
+export function clientTableHolder(worker: number): number {
+  return worker + 2;
+}

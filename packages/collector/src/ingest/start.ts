@@ -8,11 +8,13 @@ import { createCounters } from '@metricstream/shared/counters.ts';
 import { MetricStreamError, messageOf } from '@metricstream/shared/errors.ts';
 import type { Log } from '@metricstream/shared/log.ts';
 import type { Worker } from 'node:worker_threads';
+import { freeLocksOf } from '../admission/client-table.ts';
 import { createDecisions } from '../rings/decisions.ts';
 import { closeRing, createRing } from '../rings/ring-layout.ts';
 import { spawnWorker, threadEnd } from '../spawn-worker.ts';
 import { INGEST_COUNTERS } from './counters.ts';
 import type { FromIngestWorker, IngestWorkerData, ToIngestWorker } from './messages.ts';
+import { clientTableHolder } from './messages.ts';
 
 const RESPAWN_AFTER_MS = 500;
 
@@ -66,6 +68,7 @@ export async function startIngestWorkers(
     const ended = threadEnd(worker).then(() => {
       running.delete(index);
       closeRing(ring);
+      freeLocksOf(shared.clientTable, clientTableHolder(index));
     });
     running.set(index, worker);
     if (stopping.signal.aborted) tellStop(worker);

@@ -2,7 +2,7 @@
 import { createServer } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { listen, serve } from '../../src/http/listener.ts';
-import { RequestHead } from '../../src/http/parser.ts';
+import { RequestHead } from '../../src/http/request-head.ts';
 import { Shared } from '../../src/http/shared.ts';
 import type { Exchange, Handler } from '../../src/http/types.ts';
 import { Client, GET, LIMITS, NO_CONTENT, eventually, post, startRig } from './harness.ts';

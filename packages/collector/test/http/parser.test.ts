@@ -1,8 +1,9 @@
 /** The head parser alone: what it takes, what it refuses and where, and that the cutting of its input changes nothing. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { INCOMPLETE, INVALID, RequestHead, parseHead } from '../../src/http/parser.ts';
-import type { HeadLimits } from '../../src/http/parser.ts';
+import { parseHead } from '../../src/http/parser.ts';
+import { INCOMPLETE, INVALID, RequestHead } from '../../src/http/request-head.ts';
+import type { HeadLimits } from '../../src/http/request-head.ts';
 
 const SEED = 20_261_127;
 const LIMITS: HeadLimits = { headBytesMax: 2048, headersMax: 20, targetBytesMax: 256 };
