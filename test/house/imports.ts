@@ -22,7 +22,7 @@ const walls = [
 
 /** Libraries that only some files of the product may know. */
 const confined = [
-  { library: 'undici', to: /^packages\/agent\/src\/uplink/ },
+  { library: 'undici', to: /^packages\/agent\/src\/collector-client/ },
   { library: 'kafkajs', to: /^packages\/collector\/src\/(sinks|sources)\/kafka/ },
 ];
 

@@ -29,7 +29,9 @@ interface OwnMetric {
 
 /** What an exposition in Prometheus' text format announces, without the figures of the process. Pure. */
 export function announced(exposition: string): OwnMetric[] {
-  const types = new Map([...exposition.matchAll(/^# TYPE (\S+) (\w+)$/gm)].map(([, name = '', type = '']) => [name, type]));
+  const types = new Map(
+    [...exposition.matchAll(/^# TYPE (\S+) (\w+)$/gm)].map(([, name = '', type = '']) => [name, type]),
+  );
   return [...exposition.matchAll(/^# HELP (metricstream_\S+) (.*)$/gm)].map(([, name = '', help = '']) => ({
     name,
     type: types.get(name) ?? '',
@@ -78,7 +80,10 @@ export async function metricsDoc(): Promise<string> {
 
 const code = (text: string): string => `\`${text}\``;
 
+/** Padded, as the formatter wants tables. */
 function table(columns: string[], rows: string[][]): string {
-  const line = (cells: string[]): string => `| ${cells.join(' | ')} |\n`;
-  return [line(columns), line(columns.map(() => '---')), ...rows.map(line)].join('');
+  const widths = columns.map((column, at) => Math.max(column.length, ...rows.map((row) => (row[at] ?? '').length)));
+  const line = (cells: string[]): string =>
+    `| ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(' | ')} |\n`;
+  return [line(columns), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('');
 }

@@ -5,7 +5,13 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type AdminRoute, type AdminServer, healthRoute, readyRoute, startAdminServer } from '@metricstream/shared/admin-server.ts';
+import {
+  type AdminRoute,
+  type AdminServer,
+  healthRoute,
+  readyRoute,
+  startAdminServer,
+} from '@metricstream/shared/admin-server.ts';
 import { systemClock } from '@metricstream/shared/clock.ts';
 import { MetricStreamError } from '@metricstream/shared/errors.ts';
 import { lockDirectory } from '@metricstream/shared/journal/lock.ts';
@@ -104,11 +110,11 @@ async function build({ config, configHash, log }: AgentOptions): Promise<Parts> 
       clock,
       log: quiet,
     });
-    const { epoch, sending } = spool;
-    const uplink = createUplink({ ...collector, clientId, epoch, sending, clock });
+    const sending: Spool['sending'] = (record) => spool.sending(record);
+    const uplink = createUplink({ ...collector, clientId, epoch: spool.epoch, sending, clock });
     const deadLetter = await createDeadLetter({ dir: join(stateDir, 'dead-letters'), bytesMax: DEAD_LETTER_BYTES_MAX });
+    const onState = (stats: PumpStats): void => logState(log, stats);
     const lanes = (['live', 'backlog'] as const).map((lane) => {
-      const onState = (stats: PumpStats): void => logState(log, stats);
       return createPump({ source: spool[lane], sink: uplink.sink(lane), deadLetter, backoff: config.retry, onState });
     });
     const batcher = createBatcher({
@@ -124,7 +130,12 @@ async function build({ config, configHash, log }: AgentOptions): Promise<Parts> 
     const samplers = [...createSamplers({ source, groups }), createInventory()];
     const sweeper = createSweeper({ samplers, timeoutMs, clock });
     const ticks = createTicks({ intervalMs, phaseMs: phaseOf(clientId, jitterMs), clock });
-    log.info('agent started', { client_id: clientId, epoch, collector: collector.url, in_spool: spool.stats().points });
+    log.info('agent started', {
+      client_id: clientId,
+      epoch: spool.epoch,
+      collector: collector.url,
+      in_spool: spool.stats().points,
+    });
     return { clientId, spool, uplink, batcher, sweeper, ticks, lanes, lock, lastSweepMs: clock.monotonicMs() };
   } catch (error) {
     lock.release();
@@ -228,7 +239,7 @@ function figuresOf(config: AgentConfig, parts: Parts): AgentFigures {
     dropped: spool.dropped.thisRun,
     spool: spool.stats(),
     uplink: uplink.stats,
-    ackMs: uplink.ackMs,
+    ackMs: (percentile) => uplink.ackMs(percentile),
     lanes: lanes.map((lane) => lane.stats),
     samplers: sweeper.stats(),
     ticksMissed: ticks.missed(),

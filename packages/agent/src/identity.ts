@@ -34,7 +34,9 @@ export function clientIdentity(options: IdentityOptions): string {
   try {
     writeFileAtomically(path, `${clientId}\n`, 0o600);
   } catch (cause) {
-    throw new MetricStreamError('directory_unusable', `cannot keep the client_id in ${path}; make it writable`, { cause });
+    throw new MetricStreamError('directory_unusable', `cannot keep the client_id in ${path}; make it writable`, {
+      cause,
+    });
   }
   return clientId;
 }

@@ -8,7 +8,11 @@ export const RETRY_AFTER_MS_MAX = 3_600_000;
  * not matter; without it `nowUnixMs` is used.
  * @returns milliseconds to wait, 0 … RETRY_AFTER_MS_MAX, or undefined when there is no such header or it says nothing.
  */
-export function retryAfterMs(value: string | undefined, date: string | undefined, nowUnixMs: number): number | undefined {
+export function retryAfterMs(
+  value: string | undefined,
+  date: string | undefined,
+  nowUnixMs: number,
+): number | undefined {
   if (value === undefined) return undefined;
   const text = value.trim();
   if (/^\d{1,12}$/.test(text)) return Math.min(Number(text) * 1000, RETRY_AFTER_MS_MAX);

@@ -98,7 +98,6 @@ export interface ReadinessParts {
 export function notReadyReasons(parts: ReadinessParts): string[] {
   const reasons: string[] = [];
   const lateMs = LATE_INTERVALS * parts.intervalMs + LATE_MS;
-  const shown = (ms: number): string => formatDuration(Math.round(ms / 1000) * 1000);
   if (parts.sinceSweepMs > lateMs) reasons.push(`nothing was sampled for ${shown(parts.sinceSweepMs)}`);
   if (parts.halted) reasons.push(`the collector refuses this agent: ${parts.lastError}`);
   if (parts.spool.oldestAgeMs > lateMs) {
@@ -106,4 +105,9 @@ export function notReadyReasons(parts: ReadinessParts): string[] {
     reasons.push(`the oldest unsent batch is ${shown(parts.spool.oldestAgeMs)} old${why}`);
   }
   return reasons;
+}
+
+/** @returns the duration in whole seconds. */
+function shown(ms: number): string {
+  return formatDuration(Math.round(ms / 1000) * 1000);
 }

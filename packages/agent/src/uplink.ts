@@ -1,11 +1,12 @@
 /**
  * The way to the collector: a sink of the pump for each lane, over one kept-alive connection each. Owns the requests
  * and what is measured of them, and promises: a request never hangs longer than its timeouts, a batch counts as stored
- * only after a 2xx, and the bytes of a batch are the same each time it is sent.
+ * only after a 2xx with an Ack, and the bytes of a batch are the same each time it is sent.
  */
 import { createHistogram } from 'node:perf_hooks';
 import { constants, gzipSync, zstdCompressSync } from 'node:zlib';
 import { decodeAck } from '@metricstream/proto/ack.ts';
+import type { Ack } from '@metricstream/proto/batch.ts';
 import type { Clock } from '@metricstream/shared/clock.ts';
 import { messageOf } from '@metricstream/shared/errors.ts';
 import type { JournalRecord } from '@metricstream/shared/journal/record.ts';
@@ -40,8 +41,6 @@ export interface UplinkStats {
   /** Batches answered "try again": 429 and 503. */
   refused: number;
   rejected: number;
-  /** A 2xx whose body was no Ack. */
-  acksUndecodable: number;
   duplicates: number;
   bytesSent: number;
   /** Why the last request did not end in a 2xx; '' after one that did. */
@@ -65,7 +64,6 @@ export function createUplink(options: UplinkOptions): Uplink {
     pointsSent: 0,
     refused: 0,
     rejected: 0,
-    acksUndecodable: 0,
     duplicates: 0,
     bytesSent: 0,
     lastError: '',
@@ -75,14 +73,17 @@ export function createUplink(options: UplinkOptions): Uplink {
   // 0.1 ms resolution: recorded in microseconds, three digits.
   const latencyUs = createHistogram({ figures: 3 });
 
-  function take(outcome: Outcome, body: Uint8Array, record: JournalRecord): void {
-    if (outcome.kind === 'stored') {
-      stats.lastError = '';
-      takeAck(body, stats, record.epoch === options.epoch, options.clock.unixMs());
+  function take(outcome: Outcome, ack: Ack | undefined, record: JournalRecord): void {
+    if (outcome.kind !== 'stored') {
+      stats.lastError = outcome.why;
+      if (outcome.kind === 'rejected') stats.rejected++;
       return;
     }
-    stats.lastError = outcome.why;
-    if (outcome.kind === 'rejected') stats.rejected++;
+    stats.lastError = '';
+    if (!ack) return;
+    if (ack.duplicate) stats.duplicates++;
+    if (record.epoch === options.epoch) stats.contiguousSeq = Math.max(stats.contiguousSeq, ack.contiguousSeq);
+    stats.clockSkewMs = ack.receivedUnixMs - options.clock.unixMs();
   }
 
   return {
@@ -110,11 +111,14 @@ export function createUplink(options: UplinkOptions): Uplink {
           const text = Buffer.from(answer.body).toString('latin1');
           const header = (name: string): string | undefined => headerText(answer.headers[name]);
           const ownId = record.clientId === options.clientId;
-          const outcome = verdictOf({ status: answer.status, header, text }, ownId, options.clock.unixMs());
-          if (answer.status === 429 || answer.status === 503) stats.refused++;
+          const { status } = answer;
+          const ack = ackOf(answer);
+          const said = { status, header, text, isAck: ack !== undefined };
+          const outcome = verdictOf(said, ownId, options.clock.unixMs());
+          if (status === 429 || status === 503) stats.refused++;
           if (outcome.kind === 'stored')
             latencyUs.record(Math.max(1, Math.round((options.clock.monotonicMs() - begunMs) * 1000)));
-          take(outcome, answer.body, record);
+          take(outcome, ack, record);
           return outcome;
         },
         close: () => client.close(),
@@ -154,15 +158,14 @@ function compressed(options: UplinkOptions, body: Uint8Array): { encoding?: 'gzi
   return { encoding: 'zstd', body: zstdCompressSync(body, { params }) };
 }
 
-function takeAck(body: Uint8Array, stats: UplinkStats, runningEpoch: boolean, nowUnixMs: number): void {
+/** @returns the Ack of a 2xx, or undefined when its body is none: every collector says when it took the batch. */
+function ackOf({ status, body }: Answer): Ack | undefined {
+  if (status < 200 || status >= 300) return undefined;
   try {
     const ack = decodeAck(body);
-    if (ack.duplicate) stats.duplicates++;
-    if (runningEpoch) stats.contiguousSeq = Math.max(stats.contiguousSeq, ack.contiguousSeq);
-    if (ack.receivedUnixMs > 0) stats.clockSkewMs = ack.receivedUnixMs - nowUnixMs;
-    else stats.acksUndecodable++;
+    return ack.receivedUnixMs > 0 ? ack : undefined;
   } catch {
-    stats.acksUndecodable++;
+    return undefined;
   }
 }
 

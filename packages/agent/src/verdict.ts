@@ -12,13 +12,15 @@ export interface HttpAnswer {
   header(name: string): string | undefined;
   /** The body as text, for the reason. */
   text: string;
+  /** The body is a collector's Ack. Whatever else says 200 (a proxy, another server) has stored nothing. */
+  isAck: boolean;
 }
 
 /** @param ownId false for a batch of a former client_id: a 403 then concerns that id, not our configuration. */
 export function verdictOf(answer: HttpAnswer, ownId: boolean, nowUnixMs: number): Outcome {
   const { status } = answer;
   const why = reasonOf(answer);
-  if (status >= 200 && status < 300) return { kind: 'stored' };
+  if (status >= 200 && status < 300 && answer.isAck) return { kind: 'stored' };
   if (status === 429 || status === 503) {
     const afterMs = retryAfterMs(answer.header('retry-after'), answer.header('date'), nowUnixMs);
     return { kind: 'retry', why, afterMs };

@@ -53,7 +53,7 @@ describe('the batcher', () => {
     expect(batcher.pointsSampled()).toBe(4);
     expect(dropped.thisRun).toEqual({ spool_write_failed: 2 });
     const last = metricstream.Batch.decode(batches[1]?.body as Uint8Array);
-    expect(Number(last.pointsSampledTotal.low)).toBe(4);
+    expect(last.pointsSampledTotal.low).toBe(4);
     expect(last.droppedTotal).toMatchObject([{ reason: 'spool_write_failed', points: expect.anything() }]);
   });
 

@@ -78,7 +78,7 @@ export async function fakeCollector(): Promise<FakeCollector> {
           response.writeHead(200).end(encodeAck(ack));
         }
       }
-      for (const look of [...waiting]) look();
+      for (const look of waiting) look();
     });
   });
   server.keepAliveTimeout = 75_000;

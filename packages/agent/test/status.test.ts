@@ -10,7 +10,13 @@ describe('readiness', () => {
   });
 
   it('names each thing that is wrong', () => {
-    const ill = { ...well, sinceSweepMs: 61_000, spool: { oldestAgeMs: 90_000 }, lastError: 'status 401', halted: true };
+    const ill = {
+      ...well,
+      sinceSweepMs: 61_000,
+      spool: { oldestAgeMs: 90_000 },
+      lastError: 'status 401',
+      halted: true,
+    };
     expect(notReadyReasons(ill)).toEqual([
       'nothing was sampled for 1m1s',
       'the collector refuses this agent: status 401',

@@ -1,7 +1,7 @@
 import { fakeClock } from '@metricstream/shared/testing/fake-clock.ts';
 import { describe, expect, it } from 'vitest';
 import { createTicks, nextTick, phaseOf } from '../src/ticks.ts';
-import { seeded } from './support.ts';
+import { manualClock, seeded } from './support.ts';
 
 const START = 1_700_000_003_456;
 
@@ -73,6 +73,25 @@ describe('ticks', () => {
     await end();
     expect(at.length).toBeGreaterThanOrEqual(20);
     expect(at.length).toBeLessThanOrEqual(62);
+  });
+
+  it('that pass while the process or the host sleeps are skipped, and the next one is aligned', async () => {
+    const clock = manualClock(START);
+    const stop = new AbortController();
+    let sleeps = 0;
+    // The second sleep is a suspend: it ends 35 s late, as after SIGSTOP or a closed lid.
+    clock.sleep = (ms) => {
+      clock.pass(Math.ceil(ms) + (++sleeps === 2 ? 35_000 : 0));
+      return Promise.resolve();
+    };
+    const ticks = createTicks({ intervalMs: 10_000, phaseMs: 1500, clock });
+    const at: number[] = [];
+    await ticks.run(() => {
+      at.push(clock.unixMs());
+      if (at.length === 3) stop.abort();
+    }, stop.signal);
+    expect(at).toEqual([1_700_000_011_500, 1_700_000_061_500, 1_700_000_071_500]);
+    expect(ticks.missed()).toBe(3);
   });
 
   it('end at once when told to', async () => {

@@ -115,11 +115,13 @@ describe('the uplink', () => {
     expect(Buffer.compare(decompress(seen[0]?.body as Buffer), body)).toBe(0);
   });
 
-  it('takes a 2xx for stored though its body is no Ack, and counts it', async () => {
-    const { url } = await collector(() => ({ status: 204 }));
-    const { uplink, send } = uplinkTo(url);
-    expect(await send(record(1, Buffer.from('x')))).toEqual({ kind: 'stored' });
-    expect(uplink.stats.acksUndecodable).toBe(1);
+  it('keeps everything when what answers 2xx is no collector', async () => {
+    for (const body of [undefined, Buffer.from('<html>welcome</html>'), Buffer.from([0x08, 0x02])]) {
+      const { url } = await collector(() => ({ status: 200, body }));
+      const { uplink, send } = uplinkTo(url);
+      expect(await send(record(1, Buffer.from('x')))).toMatchObject({ kind: 'halt' });
+      expect(uplink.stats.lastError).toContain('collector.url');
+    }
   });
 
   it('counts refusals, says why, and counts the points of a batch once however often it is sent', async () => {
@@ -169,10 +171,11 @@ async function rawServer(onRequest: (socket: Socket, count: number, text: string
 describe('the uplink on a bad network', () => {
   it('a reset on a reused connection is a retry, and the next try carries the same bytes', async () => {
     const bodies: string[] = [];
+    const yes = Buffer.from(ack(1).body ?? []);
     const url = await rawServer((socket, count, text) => {
       bodies.push(text.slice(text.indexOf('\r\n\r\n')));
       if (count === 2) socket.resetAndDestroy();
-      else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+      else socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${yes.length}\r\n\r\n${yes.toString('latin1')}`, 'latin1');
     });
     const { send, uplink } = uplinkTo(url);
     expect(await send(record(1, Buffer.from('first')))).toEqual({ kind: 'stored' });
@@ -187,7 +190,10 @@ describe('the uplink on a bad network', () => {
   it('silence ends in a retry that says how long was waited', async () => {
     const url = await rawServer(() => undefined);
     const { send } = uplinkTo(url, { timeoutMs: 300 });
-    expect(await send(record(1, Buffer.from('x')))).toMatchObject({ kind: 'retry', why: expect.stringContaining('300 ms') });
+    expect(await send(record(1, Buffer.from('x')))).toMatchObject({
+      kind: 'retry',
+      why: expect.stringContaining('300 ms'),
+    });
   });
 
   it('an answer that drips for ever ends too', async () => {
@@ -197,7 +203,10 @@ describe('the uplink on a bad network', () => {
       socket.on('close', () => clearInterval(timer));
     });
     const { send } = uplinkTo(url, { timeoutMs: 400 });
-    expect(await send(record(1, Buffer.from('x')))).toMatchObject({ kind: 'retry', why: expect.stringContaining('1200 ms') });
+    expect(await send(record(1, Buffer.from('x')))).toMatchObject({
+      kind: 'retry',
+      why: expect.stringContaining('1200 ms'),
+    });
   });
 
   it('a port where nothing listens is a retry in words', async () => {
@@ -210,7 +219,10 @@ describe('the uplink on a bad network', () => {
 
   it('a host name that cannot be looked up is a retry in words', async () => {
     const { send } = uplinkTo('http://no-such-host.invalid:7440');
-    expect(await send(record(1, Buffer.from('x')))).toMatchObject({ kind: 'retry', why: expect.stringContaining('host name') });
+    expect(await send(record(1, Buffer.from('x')))).toMatchObject({
+      kind: 'retry',
+      why: expect.stringContaining('host name'),
+    });
   });
 
   it('an aborted write ends at once', async () => {

@@ -4,13 +4,17 @@ import { verdictOf } from '../src/verdict.ts';
 
 const NOW = Date.UTC(2026, 10, 23, 12, 0, 0);
 
-function verdict(status: number, headers: Record<string, string> = {}, ownId = true) {
-  return verdictOf({ status, header: (name) => headers[name], text: 'words of\r\nthe server' }, ownId, NOW);
+function verdict(status: number, headers: Record<string, string> = {}, ownId = true, isAck = true) {
+  return verdictOf({ status, header: (name) => headers[name], text: 'words of\r\nthe server', isAck }, ownId, NOW);
 }
 
 describe('what an answer means for the batch', () => {
   it.each([200, 201, 202, 204])('%i is stored', (status) => {
     expect(verdict(status)).toEqual({ kind: 'stored' });
+  });
+
+  it.each([200, 204])('%i without an Ack is somebody else saying yes: keep everything', (status) => {
+    expect(verdict(status, {}, true, false)).toMatchObject({ kind: 'halt', why: expect.stringContaining('no collector') });
   });
 
   it.each([429, 503])('%i means the same bytes again, after what Retry-After says', (status) => {
@@ -35,9 +39,9 @@ describe('what an answer means for the batch', () => {
   });
 
   it('keeps a long or binary body out of the reason', () => {
-    const outcome = verdictOf({ status: 500, header: () => undefined, text: '\x00\xff'.repeat(9000) }, true, NOW);
+    const outcome = verdictOf({ status: 500, header: () => undefined, text: '\x00\xff'.repeat(9000), isAck: false }, true, NOW);
     expect(outcome).toMatchObject({ why: 'status 500' });
-    const long = verdictOf({ status: 500, header: () => undefined, text: 'x'.repeat(9000) }, true, NOW);
+    const long = verdictOf({ status: 500, header: () => undefined, text: 'x'.repeat(9000), isAck: false }, true, NOW);
     expect('why' in long && long.why.length).toBeLessThan(250);
   });
 });

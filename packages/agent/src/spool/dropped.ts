@@ -61,8 +61,8 @@ export function createDropped(epoch: number, kept: readonly DroppedEntry[]): Dro
     while (entries.length > DROPPED_ENTRIES_MAX) {
       entries.sort((a, b) => a.epoch - b.epoch);
       const oldest = entries.shift() as Entry;
-      const heir = entries.find((entry) => entry.reason === oldest.reason) ?? (entries[0] as Entry);
-      merge(heir, oldest);
+      const heir = entries.find((entry) => entry.reason === oldest.reason) ?? entries[0];
+      if (heir) merge(heir, oldest);
     }
   }
 
@@ -94,14 +94,26 @@ export function createDropped(epoch: number, kept: readonly DroppedEntry[]): Dro
         if (entry.heard && entry.epoch !== epoch && !epochsHeld.has(entry.epoch)) entries.splice(i, 1);
       }
     },
-    entries: () => entries.map(({ carriedFrom: _, ...entry }) => entry),
+    entries: () => entries.map(keptForm),
   };
 }
 
 /** @returns the loss of this one record. */
 export function lossOf(record: RecordHead, reason: Loss['reason']): Loss {
   const { epoch, points, seq, receivedUnixMs } = record;
-  return { epoch, reason, points, firstSeq: seq, lastSeq: seq, firstUnixMs: receivedUnixMs, lastUnixMs: receivedUnixMs };
+  return {
+    epoch,
+    reason,
+    points,
+    firstSeq: seq,
+    lastSeq: seq,
+    firstUnixMs: receivedUnixMs,
+    lastUnixMs: receivedUnixMs,
+  };
+}
+
+function keptForm({ epoch, reason, points, firstSeq, lastSeq, firstUnixMs, lastUnixMs, heard }: Entry): DroppedEntry {
+  return { epoch, reason, points, firstSeq, lastSeq, firstUnixMs, lastUnixMs, heard };
 }
 
 function merge(into: Entry, loss: Loss): void {

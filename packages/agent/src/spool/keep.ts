@@ -82,7 +82,8 @@ function dropOldestSegment(state: SpoolState): boolean {
   // A record of it that is being sent keeps the segment's place in the progress, not its bytes.
   retainFrom(state, end);
   const points = losses.reduce((sum, loss) => sum + loss.points, 0);
-  if (points > 0) state.options.log.warn('spool full: the oldest batches are dropped', { points, reason: 'spool_full' });
+  if (points > 0)
+    state.options.log.warn('spool full: the oldest batches are dropped', { points, reason: 'spool_full' });
   return state.bytes < before;
 }
 

@@ -3,11 +3,13 @@
  * promises: every whole record that was not settled is unacked again, and points that the progress knew of but the
  * disk no longer has are counted as dropped(spool_damaged) under their own epoch.
  */
+import { existsSync } from 'node:fs';
 import { openJournal } from '@metricstream/shared/journal/journal.ts';
 import type { Journal } from '@metricstream/shared/journal/journal.ts';
 import type { JournalRecord } from '@metricstream/shared/journal/record.ts';
 import { RecordKind, recordLength } from '@metricstream/shared/journal/record.ts';
-import { SEGMENT_HEADER_BYTES } from '@metricstream/shared/journal/segment.ts';
+import { readHeader } from '@metricstream/shared/journal/recover.ts';
+import { listSegments, SEGMENT_HEADER_BYTES } from '@metricstream/shared/journal/segment.ts';
 import type { Loss } from './dropped.ts';
 import { createHeld } from './held.ts';
 import type { Held } from './held.ts';
@@ -30,7 +32,8 @@ export interface Replayed {
 }
 
 /** Opens the journal in `options.dir`. @throws MetricStreamError `journal_newer` and what the system throws. */
-export function replaySpool(options: SpoolOptions, progress: Progress | undefined): Replayed {
+export function replaySpool(options: SpoolOptions, kept: Progress | undefined): Replayed {
+  const progress = kept && ofJournalIn(options.dir, kept);
   const ranges = createRanges();
   const held = createHeld();
   const foundBelow = new Map<number, number>();
@@ -64,6 +67,13 @@ export function replaySpool(options: SpoolOptions, progress: Progress | undefine
   const damage = missing(progress, foundBelow, options.clock.unixMs());
   report(options, journal, damage);
   return { journal, ranges, held, lastEnd, epochMax, damage };
+}
+
+/** Positions of another journal (its files were deleted or replaced) say nothing here: then everything is unacked. */
+function ofJournalIn(dir: string, kept: Progress): Progress {
+  const newest = existsSync(dir) ? listSegments(dir).at(-1) : undefined;
+  const journalId = newest && readHeader(newest)?.journalId;
+  return journalId === kept.journalId ? kept : { ...kept, end: 0, ranges: [] };
 }
 
 function missing(progress: Progress | undefined, found: ReadonlyMap<number, number>, nowMs: number): Loss[] {

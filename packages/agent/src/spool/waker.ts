@@ -10,7 +10,7 @@ export function createWaker(): Waker {
   const waiting = new Set<() => void>();
   return {
     wake() {
-      for (const done of [...waiting]) done();
+      for (const done of waiting) done();
     },
     wait(signal) {
       if (signal.aborted) return Promise.resolve();

@@ -36,7 +36,10 @@ describe('dropped totals', () => {
   });
 
   it('are forgotten when heard of and nothing of their epoch is left to lose', () => {
-    const dropped = createDropped(9, [{ ...loss(8, 5), heard: true }, { ...loss(7, 5), heard: false }]);
+    const dropped = createDropped(9, [
+      { ...loss(8, 5), heard: true },
+      { ...loss(7, 5), heard: false },
+    ]);
     dropped.forget(new Set([8]));
     expect(dropped.entries().map((entry) => entry.epoch)).toEqual([8, 7]);
     dropped.forget(new Set());
@@ -45,7 +48,8 @@ describe('dropped totals', () => {
 
   it('are bounded in number and lose no point by it', () => {
     const dropped = createDropped(1000, []);
-    for (let epoch = 1; epoch <= 500; epoch++) dropped.add(loss(epoch, epoch, epoch % 2 === 0 ? 'expired' : 'rejected'));
+    for (let epoch = 1; epoch <= 500; epoch++)
+      dropped.add(loss(epoch, epoch, epoch % 2 === 0 ? 'expired' : 'rejected'));
     const entries = dropped.entries();
     expect(entries.length).toBeLessThanOrEqual(DROPPED_ENTRIES_MAX);
     expect(entries.reduce((sum, entry) => sum + entry.points, 0)).toBe((500 * 501) / 2);
