@@ -62,7 +62,7 @@ test('an unknown path is 404 and says where batches go', () =>
   check({ path: '/nowhere', body: good(1) }, 404, /POST \/v1\/batches/, 'not_found'));
 
 test('another method is 405 and names the right one', async () => {
-  await check({ method: 'GET' }, 405, /POST/, 'method');
+  await check({ method: 'GET' }, 405, /POST/, 'method_not_allowed');
   expect((await send({ method: 'PUT', body: good(1) })).headers['allow']).toBe('POST');
 });
 
@@ -77,8 +77,7 @@ test('a missing or malformed Client-Id is 400', async () => {
   await check({ headers: { 'client-id': 'no spaces' }, body: good(1) }, 400, /Client-Id/, 'client_id');
 });
 
-test("another client's batch is 422", () =>
-  check({ body: good(1, 'other') }, 422, /another client/, 'client_id'));
+test("another client's batch is 422", () => check({ body: good(1, 'other') }, 422, /another client/, 'client_id'));
 
 test('headers of ours that make no sense are 400', async () => {
   await check({ headers: { lane: 'fast' }, body: good(1) }, 400, /Lane/, 'header');
@@ -137,7 +136,9 @@ test('a chunked body is taken like any other', async () => {
 test('malformed HTTP is 400 with close, and is counted by its reason', async () => {
   const { port } = new URL(collector.url);
   const text = await new Promise<string>((resolve, reject) => {
-    const socket = connect(Number(port), '127.0.0.1', () => socket.write('POST /v1/batches HTTP/1.1\r\nHost : x\r\n\r\n'));
+    const socket = connect(Number(port), '127.0.0.1', () =>
+      socket.write('POST /v1/batches HTTP/1.1\r\nHost : x\r\n\r\n'),
+    );
     let said = '';
     socket.on('data', (chunk: Buffer) => (said += chunk.toString('latin1')));
     socket.on('end', () => resolve(said));

@@ -31,14 +31,14 @@ export interface FleetOptions {
 
 export function startFleet({ clients, url, pauseMs, namePrefix = 'client' }: FleetOptions): Fleet {
   const dispatcher = new Agent({ connect: { timeout: 1000 }, headersTimeout: 3000, bodyTimeout: 3000 });
-  let finishing = false;
+  const finishing = new AbortController();
   const fleet: Fleet = {
     sent: new Map(),
     acked: new Set(),
     answers: new Map(),
     url,
     async finish() {
-      finishing = true;
+      finishing.abort();
       await Promise.all(loops);
       await dispatcher.destroy();
     },
@@ -58,7 +58,7 @@ export function startFleet({ clients, url, pauseMs, namePrefix = 'client' }: Fle
   async function client(index: number): Promise<void> {
     const clientId = `${namePrefix}-${index}`;
     const epoch = Date.now() * 1024 + index;
-    for (let seq = 1; !finishing; seq++) {
+    for (let seq = 1; !finishing.signal.aborted; seq++) {
       const key = keyOf({ clientId, epoch, seq });
       const body = batchOf(clientId, epoch, seq);
       fleet.sent.set(key, POINTS_PER_BATCH);

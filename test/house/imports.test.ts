@@ -45,7 +45,7 @@ it('the rule sees each kind of wrong import', () => {
 
 it('the rule lets right imports pass', () => {
   const right = (path: string, text: string) => expect(wrongImports({ path, text })).toEqual([]);
-  right('packages/agent/src/uplink.ts', `import { request } from 'undici';`);
+  right('packages/agent/src/collector-client.ts', `import { request } from 'undici';`);
   right(
     'packages/collector/src/http/a.ts',
     `import { x } from './types.ts';\nimport { y } from '@metricstream/shared/clock.ts';`,

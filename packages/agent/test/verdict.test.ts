@@ -14,7 +14,10 @@ describe('what an answer means for the batch', () => {
   });
 
   it.each([200, 204])('%i without an Ack is somebody else saying yes: keep everything', (status) => {
-    expect(verdict(status, {}, true, false)).toMatchObject({ kind: 'halt', why: expect.stringContaining('no collector') });
+    expect(verdict(status, {}, true, false)).toMatchObject({
+      kind: 'halt',
+      why: expect.stringContaining('no collector'),
+    });
   });
 
   it.each([429, 503])('%i means the same bytes again, after what Retry-After says', (status) => {
@@ -39,7 +42,11 @@ describe('what an answer means for the batch', () => {
   });
 
   it('keeps a long or binary body out of the reason', () => {
-    const outcome = verdictOf({ status: 500, header: () => undefined, text: '\x00\xff'.repeat(9000), isAck: false }, true, NOW);
+    const outcome = verdictOf(
+      { status: 500, header: () => undefined, text: '\x00\xff'.repeat(9000), isAck: false },
+      true,
+      NOW,
+    );
     expect(outcome).toMatchObject({ why: 'status 500' });
     const long = verdictOf({ status: 500, header: () => undefined, text: 'x'.repeat(9000), isAck: false }, true, NOW);
     expect('why' in long && long.why.length).toBeLessThan(250);

@@ -10,7 +10,8 @@ import type { AdminServer } from '@metricstream/shared/admin-server.ts';
 import { startAdminServer } from '@metricstream/shared/admin-server.ts';
 import type { Loaded } from '@metricstream/shared/config/load.ts';
 import { type ListenAddress, listenText } from '@metricstream/shared/config/listen.ts';
-import { EXIT, MetricStreamError } from '@metricstream/shared/errors.ts';
+import { EXIT, MetricStreamError, messageOf } from '@metricstream/shared/errors.ts';
+import { bringCursorBack } from '@metricstream/shared/journal/cursor.ts';
 import { lockDirectory } from '@metricstream/shared/journal/lock.ts';
 import type { Lifecycle, Step } from '@metricstream/shared/lifecycle.ts';
 import { createLifecycle } from '@metricstream/shared/lifecycle.ts';
@@ -33,6 +34,8 @@ import { createSinkPosition, startSinkThread } from './sinks/start.ts';
 const STOP_DEADLINE_MS = 30_000;
 /** Of the stop's deadline, how long clients may take to get their answers and sinks to reach the journal's end. */
 const DRAIN_MS = 10_000;
+/** With `ack: memory` nobody waits for the sync: how long a batch may be in memory only, beside the sync itself. */
+const MEMORY_LINGER_MS = 10;
 const DEAD_LETTER_BYTES_MAX = 256 * 1024 * 1024;
 
 /** What is running; each field is set by its step. */
@@ -114,10 +117,10 @@ function journalStep(config: CollectorConfig, parts: Parts, jsonl: SinkPosition,
   return {
     name: 'journal',
     async start() {
-      const sinks = config.sinks.jsonl.enabled
-        ? [{ position: jsonl.position.memory, required: jsonl.required }]
-        : [];
-      const settings = { dir, segmentBytesMax: segmentBytes, journalBytesMax: bytesMax, sinks, log: config.log };
+      const sinks = config.sinks.jsonl.enabled ? [{ position: jsonl.position.memory, required: jsonl.required }] : [];
+      const lingerMs = config.ack === 'memory' ? MEMORY_LINGER_MS : 0;
+      const sizes = { segmentBytesMax: segmentBytes, journalBytesMax: bytesMax };
+      const settings = { dir, ...sizes, lingerMs, sinks, log: config.log };
       parts.journal = await startJournalThread(settings, (why) => {
         log.error('without the journal thread nothing can be made durable: leaving; nothing acknowledged is lost', {
           why,
@@ -140,10 +143,12 @@ function sinksStep(config: CollectorConfig, parts: Parts, position: SinkPosition
       if (!jsonl.enabled || !parts.journal) return;
       const { dir, rotateBytes, keepMs } = jsonl;
       const { durable, ready } = parts.journal;
+      const cursorPath = join(config.stateDir, 'cursors', 'jsonl.json');
+      bringBack(cursorPath, ready, log);
       const settings: SinkSettings = {
         sink: { kind: 'jsonl', settings: { dir, rotateBytes, keepMs, clientsMax: config.limits.clientsMax } },
         journal: { dir: config.journal.dir, id: ready.journalId, durable: durable.memory },
-        cursorPath: join(config.stateDir, 'cursors', 'jsonl.json'),
+        cursorPath,
         deadLetter: { dir: join(config.stateDir, 'dead-letter', 'jsonl'), bytesMax: DEAD_LETTER_BYTES_MAX },
         log: config.log,
       };
@@ -154,6 +159,23 @@ function sinksStep(config: CollectorConfig, parts: Parts, position: SinkPosition
       await Promise.all(parts.sinks.map((sink) => sink.stop(DRAIN_MS)));
     },
   };
+}
+
+/** Before the first append: a cursor found beyond the journal's end is set to the end, with an alarm (DESIGN 3). */
+function bringBack(cursorPath: string, { journalId, end }: { journalId: number; end: number }, log: Log): void {
+  let position: number | undefined;
+  try {
+    position = bringCursorBack(cursorPath, journalId, end);
+  } catch (cause) {
+    const text = `cannot read or write the cursor ${cursorPath}: ${messageOf(cause)}`;
+    throw new MetricStreamError('directory_unusable', text, { cause });
+  }
+  if (position !== undefined)
+    log.error('the cursor stood beyond the end of the journal and was set to it', {
+      cursor: cursorPath,
+      position,
+      end,
+    });
 }
 
 function adminStep(config: CollectorConfig, parts: Parts, log: Log): Step {

@@ -67,12 +67,22 @@ export function createIdentitySet(membersMax: number, same: (a: number, b: numbe
   };
 }
 
-/** Where hashes begin: random per process, so that nobody outside can prepare texts that collide. */
+/** Where hashes begin: random per process. */
 export const HASH_SEED = randomInt(2 ** 32) | 0;
 
-/** @returns `hash` continued by one byte or number below 2^20. */
-export function hashed(hash: number, next: number): number {
-  return Math.imul(hash ^ next, 0x01000193);
+/**
+ * Per byte value a random word, new in each process, so that nobody outside can prepare texts that collide. A seed alone
+ * does not do that: this hash is affine in it once its low byte is given, and there are only 256 of those to prepare for.
+ */
+export const BYTE_WORDS = Int32Array.from({ length: 256 }, () => randomInt(2 ** 32) | 0);
+
+/**
+ * @returns `hash` continued by one word of 32 bits: FNV-1a, and a rotation so that the high bits reach the low ones too.
+ * Nobody outside can tell which hashes collide only where they cannot tell the words.
+ */
+export function hashed(hash: number, word: number): number {
+  const bits = Math.imul(hash ^ word, 0x01000193);
+  return (bits << 13) | (bits >>> 19);
 }
 
 /** Spreads a hash over all its bits (MurmurHash3's finalizer), since a table uses the low ones only. */

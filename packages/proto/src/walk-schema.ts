@@ -2,7 +2,7 @@
  * Verifies a batch's schema in place: symbols, resource and series (fields 10 to 12), which lie together because fields
  * ascend. Owns tables preallocated to the limits; allocates only when it keeps a schema it has not met before.
  */
-import { createIdentitySet, HASH_SEED, hashed } from './identity-set.ts';
+import { BYTE_WORDS, createIdentitySet, HASH_SEED, hashed } from './identity-set.ts';
 import { createSchemaCache } from './schema-cache.ts';
 import { CHARACTER_CLASS, CONTROL_CHARACTER, checkText, NOT_UTF8, PRINTABLE, WORD, WORD_START } from './text.ts';
 import { walkLength } from './walk-fields.ts';
@@ -27,6 +27,7 @@ export function createSchemaWalker(
   const cache = createSchemaCache(SCHEMA_CACHE_BYTES_MAX);
   const symbolAt = new Int32Array(limits.symbolsMax);
   const symbolLength = new Int32Array(limits.symbolsMax);
+  const symbolHash = new Int32Array(limits.symbolsMax);
   /** 1 where the symbol may be a name or key. */
   const symbolIsWord = new Uint8Array(limits.symbolsMax);
   const seriesAt = new Int32Array(limits.seriesMax);
@@ -73,13 +74,14 @@ export function createSchemaWalker(
 
   function walkSymbol(text: Uint8Array, at: number, end: number): boolean {
     const classOf = CHARACTER_CLASS;
+    const wordOf = BYTE_WORDS;
     let hash = HASH_SEED;
     let shared = WORD | PRINTABLE;
     // One loop without branches: what its characters have in common tells whether a closer look is needed.
     for (let next = at; next < end; next++) {
       const byte = text[next]!;
       shared &= classOf[byte]!;
-      hash = hashed(hash, byte);
+      hash = hashed(hash, wordOf[byte]!);
     }
     if ((shared & PRINTABLE) === 0) {
       const verdict = checkText(text, cursor, end);
@@ -87,6 +89,7 @@ export function createSchemaWalker(
       if (verdict === CONTROL_CHARACTER) return refuse(state, 422, 'a symbol holds a control character', cursor.at);
     }
     symbolIsWord[symbols] = (shared & WORD) !== 0 && end > at && (classOf[text[at]!]! & WORD_START) !== 0 ? 1 : 0;
+    symbolHash[symbols] = hash;
     if (symbolSet.add(hash) >= 0) return refuse(state, 422, 'a symbol comes twice', at);
     symbols++;
     cursor.at = end;
@@ -166,7 +169,8 @@ export function createSchemaWalker(
     if (labels < 0) return refuseVarint(state, labels, labelsAt);
     if (labels > limits.labelsPerSeriesMax)
       return refuse(state, 413, 'more labels of a series than labelsPerSeriesMax', labelsAt);
-    let hash = hashed(HASH_SEED, name);
+    // Of the symbols' hashes, not of their numbers, which the sender chooses.
+    let hash = hashed(HASH_SEED, symbolHash[name]!);
     let previous = -1;
     let textBytes = symbolLength[name]! + symbolLength[unit]!;
     for (let index = 0; index < labels; index++) {
@@ -180,7 +184,7 @@ export function createSchemaWalker(
       const value = walkReference(end);
       if (value < 0) return false;
       if (value === 0) return refuse(state, 422, 'a label has an empty value', valueAt);
-      hash = hashed(hashed(hash, key), value);
+      hash = hashed(hashed(hash, symbolHash[key]!), symbolHash[value]!);
       textBytes += symbolLength[key]! + symbolLength[value]!;
     }
     if (textBytes > limits.seriesBytesMax) return refuse(state, 413, 'a series says more than seriesBytesMax', at);

@@ -99,6 +99,7 @@ export function createWalker(limits: WireLimits): Walker {
     for (let next = at; next < stop; next++) {
       const byte = bytes[next]!;
       shared &= classOf[byte]!;
+      // Only says where to look: who makes ids collide gets himself a slower walk, so the byte itself will do.
       hash = hashed(hash, byte);
     }
     if (shared === 0)

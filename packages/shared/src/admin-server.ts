@@ -1,11 +1,12 @@
 /**
  * The admin port of both programs: a few GET paths over node:http, for people and monitoring, never for batches. Owns
- * the listener and promises: only what is in the routes is served, a route that throws or hangs is answered and harms
- * nothing else, connections and their heads are bounded, and closing does not wait for a client that holds on.
+ * the listener and promises: only what is in the routes is served, and on loopback to no name that was pointed there
+ * from afar; a route that throws or hangs is answered and harms nothing else, connections and their heads are bounded,
+ * and closing does not wait for a client that holds on.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { type ListenAddress, listenText } from './config/listen.ts';
+import { type AddressInfo, isIP } from 'node:net';
+import { isLoopback, type ListenAddress, listenText } from './config/listen.ts';
 import { messageOf, MetricStreamError } from './errors.ts';
 import type { Log } from './log.ts';
 
@@ -97,8 +98,10 @@ async function respond(request: IncomingMessage, response: ServerResponse, optio
 
 async function answerOf(
   request: IncomingMessage,
-  { routes, log }: AdminServerOptions,
+  { listen, routes, log }: AdminServerOptions,
 ): Promise<{ answer: AdminAnswer; allow?: true }> {
+  if (isLoopback(listen.host) && isForeignName(request.headers.host ?? ''))
+    return { answer: { status: 421, json: { error: 'on this address only localhost, or an IP address, is a host' } } };
   const target = request.url ?? '/';
   const mark = target.indexOf('?');
   const path = mark === -1 ? target : target.slice(0, mark);
@@ -106,7 +109,10 @@ async function answerOf(
   if (route === undefined)
     return { answer: { status: 404, json: { error: 'no such path', paths: Object.keys(routes) } } };
   if (request.method !== 'GET' && request.method !== 'HEAD')
-    return { answer: { status: 405, json: { error: `${request.method ?? ''} is not served here; use GET` } }, allow: true };
+    return {
+      answer: { status: 405, json: { error: `${request.method ?? ''} is not served here; use GET` } },
+      allow: true,
+    };
   try {
     const query = new URLSearchParams(mark === -1 ? '' : target.slice(mark + 1));
     return { answer: await inTime(route(query)) };
@@ -114,6 +120,15 @@ async function answerOf(
     log.warn('admin: a request failed', { path, error });
     return { answer: { status: 500, json: { error: messageOf(error) } } };
   }
+}
+
+/**
+ * A page from anywhere may point its own name to 127.0.0.1 and have the browser read what is here (DNS rebinding); the
+ * name is in Host then. With an address there, or localhost, a page of another origin is kept out by the browser itself.
+ */
+function isForeignName(host: string): boolean {
+  const name = host.replace(/:\d*$/, '').replace(/^\[(.*)\]$/, '$1');
+  return name !== '' && isIP(name) === 0 && !/^(?:[\w-]+\.)*localhost$/i.test(name);
 }
 
 async function inTime<T>(work: T | Promise<T>): Promise<T> {

@@ -155,7 +155,7 @@ function textLine(line: Record<string, unknown>, color: boolean): string {
   for (const [key, value] of Object.entries(fields)) {
     if (isErrorFields(value)) {
       tail += ` ${key}=${quote(value.message)}`;
-      if (value.stack !== undefined) stacks += `${value.stack.replaceAll(/^/gm, '    ')}\n`;
+      for (const row of value.stack?.split('\n') ?? []) stacks += `    ${escapeControls(row)}\n`;
     } else {
       tail += ` ${key}=${quote(typeof value === 'string' ? value : JSON.stringify(value))}`;
     }

@@ -50,6 +50,23 @@ describe('the admin server', () => {
     expect([head.status, await head.text()]).toEqual([200, '']);
   });
 
+  it('on a loopback address answers to addresses and localhost only: no page may point its own name there', async () => {
+    const url = new URL(await admin({ '/status': () => ({ json: 1 }) }));
+    const statusFor = (host: string): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        const sent = request({ host: url.hostname, port: url.port, path: '/status', headers: { host } }, (answer) => {
+          answer.resume();
+          resolve(answer.statusCode);
+        });
+        sent.on('error', reject);
+        sent.end();
+      });
+    for (const host of [url.host, '127.0.0.1', 'LocalHost', 'localhost:7441', '[::1]:7441', 'a.localhost', '10.0.0.1'])
+      expect(await statusFor(host), host).toBe(200);
+    for (const host of ['evil.example', 'evil.example:7441', '127.0.0.1.evil.example', 'localhost.evil.example', 'x@y'])
+      expect(await statusFor(host), host).toBe(421);
+  });
+
   it('answers 500 for a route that throws, and lives on', async () => {
     const url = await admin({
       '/bad': () => {

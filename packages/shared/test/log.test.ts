@@ -70,6 +70,15 @@ describe('text', () => {
   });
 });
 
+test('the stack of an error cannot rewrite the terminal with what its message quotes from afar', () => {
+  const { log, lines } = capture({ format: 'text' });
+  log.error('bug', {
+    error: new SyntaxError('no JSON: \r\u001b[2K12:00:00 info all is well\u009b\n12:00:01 info yes'),
+  });
+  for (const control of ['\r', '\u001b', '\u009b']) expect(lines[0]).not.toContain(control);
+  for (const line of (lines[0] as string).trimEnd().split('\n').slice(1)) expect(line).toMatch(/^ {4}/);
+});
+
 test('levels below the set one are silent, and the level can change', () => {
   const { log, lines } = capture({ level: 'warn' });
   log.info('no');

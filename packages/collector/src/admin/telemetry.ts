@@ -27,7 +27,10 @@ type Fill = (status: CollectorStatus, total: Total) => void;
 
 function ingestFill(metrics: Metrics): Fill {
   const accepted = metrics.counter({ name: 'batches_accepted_total', help: 'Batches answered 2xx, first time seen.' });
-  const duplicates = metrics.counter({ name: 'batches_duplicate_total', help: 'Batches answered 2xx that were known.' });
+  const duplicates = metrics.counter({
+    name: 'batches_duplicate_total',
+    help: 'Batches answered 2xx that were known.',
+  });
   const points = metrics.counter({ name: 'points_accepted_total', help: 'Points of accepted batches.' });
   const bytes = metrics.counter({ name: 'body_bytes_total', help: 'Bytes of bodies that were taken, as sent.' });
   const refused = metrics.counter({
@@ -42,8 +45,14 @@ function ingestFill(metrics: Metrics): Fill {
   });
   const connections = metrics.gauge({ name: 'connections', help: 'Open connections.' });
   const ringUsed = metrics.gauge({ name: 'ring_used_bytes', help: 'Bytes in the ingest rings, all workers.' });
-  const latency = metrics.counter({ name: 'request_duration_seconds_total', help: 'Time from body to answer, summed.' });
-  const respawned = metrics.counter({ name: 'workers_respawned_total', help: 'Ingest workers replaced after a fault.' });
+  const latency = metrics.counter({
+    name: 'request_duration_seconds_total',
+    help: 'Time from body to answer, summed.',
+  });
+  const respawned = metrics.counter({
+    name: 'workers_respawned_total',
+    help: 'Ingest workers replaced after a fault.',
+  });
   const lost = metrics.counter({ name: 'points_lost_total', help: 'Points acknowledged from memory and then lost.' });
   return (status, total) => {
     lost.setTotal(total('lostPoints'));
@@ -74,10 +83,20 @@ function journalFill(metrics: Metrics, counters: Counters<string>): Fill {
     ['journal_failed_groups_total', 'Group commits whose write or sync failed.', 'failedGroups'],
     ['journal_conflicts_total', 'Known triples that came with other bytes.', 'conflicts'],
     ['journal_sync_seconds_total', 'Time spent in write and sync.', 'syncSeconds'],
-    ['journal_forced_total', 'Times a sink that is not required was passed over at journal.max_bytes.', 'forcedSegments'],
+    [
+      'journal_forced_total',
+      'Times a sink that is not required was passed over at journal.max_bytes.',
+      'forcedSegments',
+    ],
   ].map(([name, help, key]) => [metrics.counter({ name: name as string, help: help as string }), key as string]);
-  const bytes = metrics.gauge({ name: 'journal_bytes', help: 'Bytes between the oldest and the newest position kept.' });
-  const damaged = metrics.gauge({ name: 'journal_damaged_bytes', help: 'Bytes set aside as damaged at the last start.' });
+  const bytes = metrics.gauge({
+    name: 'journal_bytes',
+    help: 'Bytes between the oldest and the newest position kept.',
+  });
+  const damaged = metrics.gauge({
+    name: 'journal_damaged_bytes',
+    help: 'Bytes set aside as damaged at the last start.',
+  });
   const clients = metrics.gauge({ name: 'ledger_clients', help: 'Clients whose triples are remembered.' });
   return (status) => {
     for (const [metric, key] of totals) metric.setTotal(counters.get(key));
@@ -89,7 +108,11 @@ function journalFill(metrics: Metrics, counters: Counters<string>): Fill {
 
 function sinkFill(metrics: Metrics): Fill {
   const labels = ['sink'];
-  const stored = metrics.counter({ name: 'sink_points_stored_total', help: 'Points stored, earlier runs included.', labels });
+  const stored = metrics.counter({
+    name: 'sink_points_stored_total',
+    help: 'Points stored, earlier runs included.',
+    labels,
+  });
   const dead = metrics.counter({ name: 'sink_points_dead_total', help: 'Points kept as dead letters.', labels });
   const dropped = metrics.counter({ name: 'sink_points_dropped_total', help: 'Points passed over, counted.', labels });
   const retries = metrics.counter({ name: 'sink_retries_total', help: 'Writes that were tried again.', labels });

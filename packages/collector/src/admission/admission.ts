@@ -23,9 +23,9 @@ export interface Admission {
   beginTurn(): void;
   /** Shows this turn's decisions to whoever watches. */
   endTurn(): void;
-  /** Decides from the head alone. @param contentLength -1 when the body is chunked. */
+  /** Decides from the head alone. @param contentLength -1 when the body is chunked: earlier debt alone decides then. */
   admit(request: BatchRequest, contentLength: number): Refusal | undefined;
-  /** A chunked body is charged when its length is known. */
+  /** What was not known at the head is charged now: a chunked body, and what a compressed one has become. */
   bodyComplete(request: BatchRequest, bytes: number): void;
   /** The batch is in the ring: its points are owed, the next request pays. */
   appended(request: BatchRequest): void;
@@ -75,7 +75,7 @@ export function createAdmission(table: ClientTable, limiter: Limiter, decisions:
       if (owedMs > 0) return refuse(slot, 'rate_points', owedMs);
       const requestsMs = limiter.charge(slot, 'requests', 1, nowTicks);
       if (requestsMs > 0) return refuse(slot, 'rate_requests', requestsMs);
-      const bytesMs = contentLength > 0 ? limiter.charge(slot, 'bytes', contentLength, nowTicks) : 0;
+      const bytesMs = limiter.charge(slot, 'bytes', Math.max(0, contentLength), nowTicks);
       if (bytesMs > 0) return refuse(slot, 'rate_bytes', bytesMs);
       request.bytesCharged = Math.max(0, contentLength);
       return undefined;

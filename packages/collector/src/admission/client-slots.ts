@@ -10,6 +10,7 @@
  *     4-6 limits: when each was last charged, s           7-9 limits: theoretical arrival time, ticks
  *    16-47 id, 4 ASCII bytes a word, zero-padded          48-63 counters: low 31 bits, high word
  */
+import { hashed, mixed } from '@metricstream/proto/identity-set.ts';
 
 export const HEADER_WORD = { slots: 0, evictAfterSeconds: 1, seed: 2, used: 3, evicted: 4, refused: 5 } as const;
 export const HEADER_WORDS = 64;
@@ -76,23 +77,30 @@ export function readCounter(words: Int32Array<SharedArrayBuffer>, at: number): n
 }
 
 /**
- * Packs an id into `into`, 4 characters a word.
- * @param id 1 to ID_BYTES_MAX ASCII characters without NUL; anything else throws.
- * @returns its seeded 32-bit hash (FNV-1a, mixed once more so that the low bits may choose a window).
+ * @returns the word that each ASCII character adds to an id's hash, the same in every thread for the same seed. A seed
+ * that only begins the hash would not keep ids from being prepared to collide (see proto's identity-set.ts).
  */
-export function packId(id: string, seed: number, into: Int32Array): number {
+export function idWords(seed: number): Int32Array {
+  return Int32Array.from({ length: 128 }, (_, code) => mixed(seed + Math.imul(code + 1, 0x9e3779b9)));
+}
+
+/**
+ * Packs an id into `into`, 4 characters a word.
+ * @param id 1 to ID_BYTES_MAX ASCII characters without NUL; anything else throws. @param words of `idWords`.
+ * @returns its 32-bit hash, mixed once more so that the low bits may choose a window.
+ */
+export function packId(id: string, words: Int32Array, into: Int32Array): number {
   if (id.length === 0 || id.length > ID_BYTES_MAX)
     throw new RangeError(`a client id of ${id.length} characters; expected 1 to ${ID_BYTES_MAX}`);
   into.fill(0);
-  let hash = seed ^ 0x811c9dc5;
+  let hash = 0;
   for (let i = 0; i < id.length; i++) {
     const code = id.charCodeAt(i);
     if (code === 0 || code > 127) throw new RangeError(`client id ${JSON.stringify(id)}: character ${i} is not ASCII`);
     into[i >> 2] = (into[i >> 2] ?? 0) | (code << ((i & 3) * 8));
-    hash = Math.imul(hash ^ code, 0x01000193);
+    hash = hashed(hash, words[code] ?? 0);
   }
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  return hash ^ (hash >>> 13);
+  return mixed(hash);
 }
 
 /** @returns the id of the slot that begins at word `at`. */

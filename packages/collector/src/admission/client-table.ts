@@ -14,6 +14,7 @@ import {
   HEADER_WORD,
   HEADER_WORDS,
   ID_WORDS,
+  idWords,
   LIMITS_MAX,
   packId,
   readCounter,
@@ -28,6 +29,8 @@ import {
 import { ticksToSeconds } from './monotonic.ts';
 
 export const CLIENTS_MAX = 16_384;
+/** The most that limits.clients may ask for: 1 GiB of address space, of which only used slots take memory. */
+const CLIENTS_BOUND = 2 ** 20;
 /** With four slots a client, a window of 16 overflows for fewer than one client in a million. */
 const SLOTS_PER_CLIENT = 4;
 /** Longer than any debt (limits.ts), so that no client sheds one by being evicted, and longer than any request. */
@@ -84,8 +87,8 @@ export function createClientTable(
   clientsMax = CLIENTS_MAX,
   evictAfterSeconds = EVICT_AFTER_SECONDS,
 ): SharedArrayBuffer {
-  if (!(clientsMax >= 1 && clientsMax <= 1_000_000))
-    throw new RangeError(`a table for ${clientsMax} clients; expected 1 to 1000000`);
+  if (!(clientsMax >= 1 && clientsMax <= CLIENTS_BOUND))
+    throw new RangeError(`a table for ${clientsMax} clients; expected 1 to ${CLIENTS_BOUND}`);
   if (!(evictAfterSeconds >= EVICT_AFTER_SECONDS_MIN))
     throw new RangeError(`eviction after ${evictAfterSeconds} s; expected ${EVICT_AFTER_SECONDS_MIN} s at least`);
   const slots = Math.max(WINDOW_SLOTS, 2 ** Math.ceil(Math.log2(clientsMax * SLOTS_PER_CLIENT)));
@@ -119,7 +122,7 @@ class Table implements ClientTable {
   readonly #holder: number;
   readonly #slots: number;
   readonly #evictAfterSeconds: number;
-  readonly #seed: number;
+  readonly #idWords: Int32Array;
   /** Slots this thread has found before; an entry whose generation has passed is worth nothing. */
   readonly #known = new Map<string, { slot: number; generation: number }>();
   /** The id that is looked for, packed. */
@@ -132,7 +135,7 @@ class Table implements ClientTable {
     this.words = new Int32Array(shared);
     this.#slots = this.words[HEADER_WORD.slots] ?? 0;
     this.#evictAfterSeconds = this.words[HEADER_WORD.evictAfterSeconds] ?? 0;
-    this.#seed = this.words[HEADER_WORD.seed] ?? 0;
+    this.#idWords = idWords(this.words[HEADER_WORD.seed] ?? 0);
     this.firstSlot = firstSlotWord(this.#slots);
   }
 
@@ -159,7 +162,7 @@ class Table implements ClientTable {
   find(id: string, nowTicks: number): number {
     const seen = this.#known.get(id);
     if (seen !== undefined && this.isCurrent(seen.slot, seen.generation, nowTicks)) return seen.slot;
-    const hash = packId(id, this.#seed, this.#id);
+    const hash = packId(id, this.#idWords, this.#id);
     const first = (hash & (this.#slots / WINDOW_SLOTS - 1)) * WINDOW_SLOTS;
     let slot = this.#scan(first, hash, nowTicks);
     if (slot === -1) slot = this.#take(first, hash, nowTicks);

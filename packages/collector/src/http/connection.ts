@@ -72,9 +72,9 @@ export class Connection implements SocketUser, ExchangeOwner {
       if (this.lingeredBytes > LINGER_BYTES_MAX) this.wire.socket.destroy();
       return;
     }
-    this.shared.turnLater();
     this.consuming = true;
     if (this.held === null) {
+      this.shared.turnLater();
       const at = intake.advance(bytes, 0, length);
       if (at < length) this.hold(bytes, at, length);
     } else if (this.hold(bytes, 0, length)) this.consumeHeld();
@@ -93,6 +93,8 @@ export class Connection implements SocketUser, ExchangeOwner {
   private consumeHeld(): void {
     const { held } = this;
     if (held === null) return;
+    // Not only fresh input is handed over: what waited here wants its turn too.
+    this.shared.turnLater();
     held.from = this.intake.advance(held.bytes, held.from, held.to);
     if (held.length === 0 || this.intake.isClosed()) this.dropHeld();
   }

@@ -19,7 +19,7 @@ export type RefusedReason = (typeof REFUSED_REASONS)[number];
 /** Why this worker said never: the same bytes will always be turned away. */
 export const REJECTED_REASONS = [
   'not_found',
-  'method',
+  'method_not_allowed',
   'content_type',
   'content_encoding',
   'client_id',

@@ -91,8 +91,10 @@ export function createIngest(options: IngestOptions): Ingest {
     beginTurn();
     const request = exchange.context as BatchRequest;
     request.bodyMs = turnMs;
-    admission.bodyComplete(request, sent.length);
     const batch = decompress(sent, request.encoding, options.decompressedBytesMax);
+    // As decompressed, since that is the work; what cannot be decompressed may have cost the most there is.
+    const workBytes = typeof batch === 'string' ? options.decompressedBytesMax : batch.length;
+    admission.bodyComplete(request, Math.max(sent.length, workBytes));
     if (typeof batch === 'string') return reject(exchange, batch);
     const walk = options.walk(batch);
     if (!walk.ok) {
@@ -104,13 +106,11 @@ export function createIngest(options: IngestOptions): Ingest {
     if (request.oldestSeq > walk.seq) return reject(exchange, 'header', 'Oldest-Seq is above the seq');
     request.points = walk.points;
     if (!append(request, batch, walk.epoch, walk.seq)) return refuse(exchange, request, 'ring_full');
+    // At once: each frame in the ring has its place here, or verdicts would reach the wrong exchange.
+    held.push({ exchange, request, receivedUnixMs: turnUnixMs });
+    admission.appended(request);
     counters.add('bytes', sent.length);
-    if (options.ack === 'memory') {
-      accept(exchange, request, { duplicate: false, contiguousSeq: 0 }, turnUnixMs);
-      held.push({ exchange, request, receivedUnixMs: 0 });
-    } else {
-      held.push({ exchange, request, receivedUnixMs: turnUnixMs });
-    }
+    if (options.ack === 'memory') accept(exchange, request, { duplicate: false, contiguousSeq: 0 }, turnUnixMs);
   }
 
   /** @returns false when the ring has no room: nothing of the batch is held then. */
@@ -120,7 +120,6 @@ export function createIngest(options: IngestOptions): Ingest {
     if (at === -1) return false;
     const head = { kind: RecordKind.batch, lane, clientId, points, epoch, seq, oldestSeq, receivedUnixMs: turnUnixMs };
     ring.commitReserve(writeRecord(ring.bytes, ring.view, at, head, batch));
-    admission.appended(request);
     return true;
   }
 

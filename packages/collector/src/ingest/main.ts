@@ -42,9 +42,9 @@ async function run(data: IngestWorkerData, port: MessagePort): Promise<void> {
   const listener = await listen({ host, port: data.port, reusePort: true, limits, handler: ingest.handler });
   void ingest.answerSettled();
   const gauges = setInterval(() => counters.set('connections', listener.connections()), GAUGE_MS).unref();
-  port.on('message', async (told: ToIngestWorker) => {
-    const deadline = AbortSignal.timeout(told.drainMs);
-    await listener.stop({ drainMs: told.drainMs });
+  async function stop({ drainMs }: ToIngestWorker): Promise<void> {
+    const deadline = AbortSignal.timeout(drainMs);
+    await listener.stop({ drainMs });
     while (ingest.holds() > 0 && !deadline.aborted) await sleep(5, deadline);
     ring.close();
     clearInterval(gauges);
@@ -52,7 +52,8 @@ async function run(data: IngestWorkerData, port: MessagePort): Promise<void> {
     port.close();
     // The wait for verdicts has no end of its own; with the ring closed and answered there is nothing to wait for.
     process.exit();
-  });
+  }
+  port.on('message', (told: ToIngestWorker) => void stop(told));
   port.postMessage({ message: 'listening', port: listener.port } satisfies FromIngestWorker);
 }
 

@@ -19,7 +19,7 @@ const REFUSED: Record<RefusedReason, readonly [status: 429 | 503, text: string]>
 
 const REJECTED: Record<RejectedReason, readonly [status: number, text: string]> = {
   not_found: [404, 'there is nothing here; batches go to POST /v1/batches'],
-  method: [405, 'batches come by POST'],
+  method_not_allowed: [405, 'batches come by POST'],
   content_type: [415, 'Content-Type must be application/x-protobuf'],
   content_encoding: [415, 'Content-Encoding must be identity, gzip or zstd'],
   client_id: [400, 'Client-Id must be 1 to 128 of A-Z a-z 0-9 . _ : - and equal the one in the batch'],
@@ -45,5 +45,5 @@ export function refused(reason: RefusedReason, waitMs = 0): Answer {
 /** @param detail where and what, in our own words: never a client's. @param status when the walker knows better. */
 export function rejected(reason: RejectedReason, detail = '', status = REJECTED[reason][0]): Answer {
   const text = detail === '' ? REJECTED[reason][1] : `${REJECTED[reason][1]}: ${detail}`;
-  return plain(status, text, reason === 'method' ? { Allow: 'POST' } : {});
+  return plain(status, text, reason === 'method_not_allowed' ? { Allow: 'POST' } : {});
 }

@@ -34,7 +34,7 @@ const SEQ = /^[0-9]{1,16}$/;
 /** @returns the request, or why it can be turned away without its body. */
 export function parseBatchRequest(exchange: Exchange): BatchRequest | RejectedReason {
   if (exchange.path !== BATCHES_PATH) return 'not_found';
-  if (exchange.method !== 'POST') return 'method';
+  if (exchange.method !== 'POST') return 'method_not_allowed';
   if (!isProtobuf(exchange.header('content-type'))) return 'content_type';
   const encoding = parseContentEncoding(exchange.header('content-encoding'));
   if (!encoding) return 'content_encoding';
@@ -44,7 +44,8 @@ export function parseBatchRequest(exchange: Exchange): BatchRequest | RejectedRe
   if (laneText !== '' && laneText !== 'live' && laneText !== 'backlog') return 'header';
   const oldestText = exchange.header('oldest-seq');
   const oldestSeq = Number(oldestText);
-  if (oldestText !== '' && (!SEQ.test(oldestText) || oldestSeq < 1 || !Number.isSafeInteger(oldestSeq))) return 'header';
+  if (oldestText !== '' && (!SEQ.test(oldestText) || oldestSeq < 1 || !Number.isSafeInteger(oldestSeq)))
+    return 'header';
   return {
     clientId,
     slot: -1,

@@ -28,6 +28,7 @@ export function ingestSettings(
   const { limits, listen } = config;
   const { requestsPerSecond, bytesPerSecond, pointsPerSecond, burstMs } = limits.perClient;
   const batchBytesMax = limits.decompressedBytesMax;
+  const pointsMax = Math.min(DEFAULT_WIRE_LIMITS.pointsMax, Math.floor(batchBytesMax / 8));
   return {
     workers: config.workers,
     ringBytes: config.journal.ringBytes,
@@ -52,8 +53,9 @@ export function ingestSettings(
     wire: {
       ...DEFAULT_WIRE_LIMITS,
       batchBytesMax,
-      seriesMax: limits.seriesPerBatchMax,
-      pointsMax: Math.min(DEFAULT_WIRE_LIMITS.pointsMax, Math.floor(batchBytesMax / 8)),
+      seriesMax: Math.min(limits.seriesPerBatchMax, pointsMax),
+      sweepsMax: Math.min(DEFAULT_WIRE_LIMITS.sweepsMax, pointsMax),
+      pointsMax,
     },
     ack: config.ack,
     clientLimits: { requestsPerSecond, bytesPerSecond, pointsPerSecond, burstMs },

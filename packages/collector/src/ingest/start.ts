@@ -52,10 +52,30 @@ export async function startIngestWorkers(
   let respawns = 0;
   let drainMs = 0;
 
-  /** Runs one worker to its end. @returns once it listens or failed to; its end is in `ended`. */
+  /** Runs one worker to its end. @returns once it listens; its end is in `ended`. @throws once it has failed to, and ended. */
   async function run(index: number): Promise<{ ended: Promise<void> }> {
     const ring = createRing(ringBytes, frameBytesMax);
-    addRing(ring);
+    try {
+      addRing(ring);
+      const worker = spawn(index, ring);
+      const ended = threadEnd(worker).then(() => {
+        running.delete(index);
+        closeRing(ring);
+        freeLocksOf(shared.clientTable, clientTableHolder(index));
+      });
+      running.set(index, worker);
+      if (stopping.signal.aborted) tellStop(worker);
+      worker.on('error', (error) => log.error('ingest worker failed', { worker: index, error: messageOf(error) }));
+      port = await firstWord(worker, ended);
+      return { ended };
+    } catch (error) {
+      // The journal thread leaves when all rings are closed: this one has nobody to do it when no thread was made.
+      closeRing(ring);
+      throw error;
+    }
+  }
+
+  function spawn(index: number, ring: SharedArrayBuffer): Worker {
     const data: IngestWorkerData = {
       ...shared,
       worker: index,
@@ -64,17 +84,7 @@ export async function startIngestWorkers(
       counters: (counters[index] as Counters<string>).memory,
       decisions: decisions[index] as SharedArrayBuffer,
     };
-    const worker = spawnWorker('ingest', `ingest-${index}`, data);
-    const ended = threadEnd(worker).then(() => {
-      running.delete(index);
-      closeRing(ring);
-      freeLocksOf(shared.clientTable, clientTableHolder(index));
-    });
-    running.set(index, worker);
-    if (stopping.signal.aborted) tellStop(worker);
-    worker.on('error', (error) => log.error('ingest worker failed', { worker: index, error: messageOf(error) }));
-    port = await firstWord(worker, ended);
-    return { ended };
+    return spawnWorker('ingest', `ingest-${index}`, data);
   }
 
   async function keepRunning(index: number, first: { ended: Promise<void> }): Promise<void> {
@@ -97,26 +107,29 @@ export async function startIngestWorkers(
   }
 
   const kept: Promise<void>[] = [];
-  for (let index = 0; index < workers; index++) kept.push(keepRunning(index, await run(index)));
-  return {
-    port,
-    counters,
-    decisions,
-    respawns: () => respawns,
-    async stop(withinMs) {
-      drainMs = withinMs;
-      stopping.abort();
-      for (const worker of running.values()) tellStop(worker);
-      await Promise.all(kept);
-    },
-  };
+  async function stop(withinMs: number): Promise<void> {
+    drainMs = withinMs;
+    stopping.abort();
+    for (const worker of running.values()) tellStop(worker);
+    await Promise.all(kept);
+  }
+
+  try {
+    for (let index = 0; index < workers; index++) kept.push(keepRunning(index, await run(index)));
+  } catch (error) {
+    await stop(0);
+    throw error;
+  }
+  return { port, counters, decisions, respawns: () => respawns, stop };
 }
 
 /** @returns the port once the worker listens. @throws MetricStreamError in its own words when it cannot. */
 async function firstWord(worker: Worker, ended: Promise<void>): Promise<number> {
   const word = new Promise<FromIngestWorker>((resolve) => worker.once('message', resolve));
-  const said = await Promise.race([word, ended]);
-  if (!said) throw new MetricStreamError('bug', 'an ingest worker ended before it listened');
-  if (said.message === 'failed') throw new MetricStreamError(said.code, said.why);
-  return said.port;
+  const unsaid: FromIngestWorker = { message: 'failed', code: 'bug', why: 'an ingest worker ended before it listened' };
+  const said = (await Promise.race([word, ended])) ?? unsaid;
+  if (said.message === 'listening') return said.port;
+  // Its successor must not begin before its end is dealt with.
+  await ended;
+  throw new MetricStreamError(said.code, said.why);
 }

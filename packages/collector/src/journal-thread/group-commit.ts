@@ -78,7 +78,6 @@ function collect(options: GroupCommitOptions, ring: RingReader, round: Round): v
     round.clientIds.push(clientId);
     round.epochs.push(epoch);
     round.offers.push(offer);
-    if (offer === 'conflict') options.onConflict(clientId, epoch, seq);
     if (offer !== 'new') continue;
     const length = view.getUint32(at + RECORD_OFFSET.length, true);
     round.bytes += length;
@@ -131,9 +130,14 @@ function settleRound(options: GroupCommitOptions, round: Round, fate: RingVerdic
     const offer = round.offers[i] as Offer;
     const verdict = verdictOf(offer, fate);
     if (verdict === RingVerdict.duplicate) counters.add('duplicates', 1);
-    if (verdict === RingVerdict.conflict) counters.add('conflicts', 1);
-    const contiguous = ledger.contiguousSeq(round.clientIds[i] as string, round.epochs[i] as number);
-    writeVerdict(ring.view, round.at[i] as number, verdict, contiguous);
+    const clientId = round.clientIds[i] as string;
+    const epoch = round.epochs[i] as number;
+    const at = round.at[i] as number;
+    if (verdict === RingVerdict.conflict) {
+      counters.add('conflicts', 1);
+      options.onConflict(clientId, epoch, readU64(ring.view, at + RECORD_OFFSET.seq));
+    }
+    writeVerdict(ring.view, at, verdict, ledger.contiguousSeq(clientId, epoch));
   }
 }
 
@@ -143,12 +147,13 @@ function verdictOf(offer: Offer, fate: RingVerdict): RingVerdict {
       return fate;
     case 'pending':
       return fate === RingVerdict.durable ? RingVerdict.duplicate : fate;
+    case 'rival':
+      return fate === RingVerdict.durable ? RingVerdict.conflict : fate;
     case 'known':
       return RingVerdict.duplicate;
     case 'conflict':
       return RingVerdict.conflict;
     case 'gaps':
-    case 'full':
       return RingVerdict.full;
   }
 }

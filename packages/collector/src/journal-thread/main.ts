@@ -15,14 +15,17 @@ import { createLog, throttled } from '@metricstream/shared/log.ts';
 import type { JournalRecord } from '@metricstream/shared/journal/record.ts';
 import { RecordKind } from '@metricstream/shared/journal/record.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import { createLedger } from '../ledger/ledger.ts';
+import { createLedger, DEFAULT_LEDGER_LIMITS } from '../ledger/ledger.ts';
 import { openDoorbell } from '../rings/doorbell.ts';
+import type { RingReader } from '../rings/ring-reader.ts';
 import { createRingReader } from '../rings/ring-reader.ts';
 import { JOURNAL_COUNTERS } from './counters.ts';
 import { createGroupCommit } from './group-commit.ts';
 import type { FromJournalThread, JournalThreadData, ToJournalThread } from './messages.ts';
 import { createRetention } from './retention.ts';
 
+/** Of a segment, at most one such part is the snapshot it begins with. */
+const SEGMENT_PARTS_MIN = 4;
 const SLEEP_MS_MAX = 500;
 const LOG_INTERVAL_MS = 5000;
 
@@ -50,10 +53,19 @@ function openAll(data: JournalThreadData, ledger: Ledger): Journal {
 function run(data: JournalThreadData, port: MessagePort): void {
   const post = (message: FromJournalThread): void => port.postMessage(message);
   const seldom = throttled(createLog({ component: 'collector', ...data.log }), LOG_INTERVAL_MS);
-  const ledger = createLedger();
+  const ledger = createLedger({
+    ...DEFAULT_LEDGER_LIMITS,
+    // Every segment begins with one.
+    snapshotBytesMax: Math.min(DEFAULT_LEDGER_LIMITS.snapshotBytesMax, data.segmentBytesMax / SEGMENT_PARTS_MIN),
+  });
   const journal = openAll(data, ledger);
   const counters = openCounters(JOURNAL_COUNTERS, data.counters);
-  const retention = createRetention(journal, data.journalBytesMax, data.sinks);
+  const retention = createRetention({
+    journal,
+    journalBytesMax: data.journalBytesMax,
+    sinks: data.sinks,
+    onFailure: (why) => seldom.error('journal: old segments cannot be looked at, trying again', { why }),
+  });
   const commit = createGroupCommit({
     journal,
     ledger,
@@ -64,8 +76,10 @@ function run(data: JournalThreadData, port: MessagePort): void {
       seldom.error('journal: a known batch came with other bytes, answered 409', { client_id, epoch, seq }),
   });
   const doorbell = openDoorbell(data.doorbell);
-  let rings = data.rings.map((ring) => createRingReader(ring));
+  let rings: RingReader[] = [];
   let stopping = false;
+  // Waited on for time to pass; nobody else has it.
+  const nobody = new Int32Array(new SharedArrayBuffer(4));
 
   function publishFigures(): void {
     counters.set('ledgerClients', ledger.clients());
@@ -89,7 +103,10 @@ function run(data: JournalThreadData, port: MessagePort): void {
     }
     retention.housekeep();
     publishFigures();
-    if (settled > 0) continue;
+    if (settled > 0) {
+      if (data.lingerMs > 0) Atomics.wait(nobody, 0, 0, data.lingerMs);
+      continue;
+    }
     rings = rings.filter((ring) => !(ring.isClosed() && ring.isEmpty()));
     if (stopping && rings.length === 0) break;
     doorbell.sleep(() => rings.every((ring) => ring.isEmpty()), SLEEP_MS_MAX);

@@ -13,8 +13,9 @@ export interface JournalThreadData {
   dir: string;
   segmentBytesMax: number;
   journalBytesMax: number;
+  /** Pause after a group. 0 where answers wait for the sync; else larger groups cost less than fast ones. */
+  lingerMs: number;
   doorbell: SharedArrayBuffer;
-  rings: SharedArrayBuffer[];
   durable: SharedArrayBuffer;
   counters: SharedArrayBuffer;
   sinks: SinkCursor[];

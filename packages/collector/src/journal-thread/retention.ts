@@ -1,8 +1,9 @@
 /**
  * Which segments may go. Owns the journal's size bound and promises: a segment goes when every sink has passed it; at
  * the bound, sinks that are not required are passed over (their own source counts what they lost, to the point), and
- * a required one stops ingest instead.
+ * a required one stops ingest instead. A directory that cannot be read at the moment makes no room, and nothing worse.
  */
+import { messageOf } from '@metricstream/shared/errors.ts';
 import type { Journal } from '@metricstream/shared/journal/journal.ts';
 import { openDurablePosition } from '@metricstream/shared/journal/position.ts';
 import type { SinkCursor } from './messages.ts';
@@ -21,41 +22,50 @@ export interface Retention {
   forced(): number;
 }
 
-export function createRetention(
-  journal: Pick<Journal, 'retainFrom' | 'oldest' | 'durable'>,
-  journalBytesMax: number,
-  sinks: readonly SinkCursor[],
-): Retention {
+export interface RetentionOptions {
+  journal: Pick<Journal, 'retainFrom' | 'oldest' | 'durable'>;
+  journalBytesMax: number;
+  sinks: readonly SinkCursor[];
+  /** Told why segments could not be looked at or deleted. */
+  onFailure(why: string): void;
+  monotonicMs?: () => number;
+}
+
+export function createRetention(options: RetentionOptions): Retention {
+  const { journal, journalBytesMax, sinks, monotonicMs = () => performance.now() } = options;
   const cursors = sinks.map((sink) => ({ cell: openDurablePosition(sink.position), required: sink.required }));
   let oldest = journal.oldest();
-  let housekeptMs = 0;
+  let housekeptMs = Number.NEGATIVE_INFINITY;
   let recheckedMs = Number.NEGATIVE_INFINITY;
   let forced = 0;
 
   function lowest(requiredOnly: boolean): number {
     let position = journal.durable.get();
-    for (const { cell, required } of cursors)
-      if (required || !requiredOnly) position = Math.min(position, cell.get());
+    for (const { cell, required } of cursors) if (required || !requiredOnly) position = Math.min(position, cell.get());
     return position;
   }
 
   function retain(position: number, untilBytes?: number): void {
-    journal.retainFrom(position, untilBytes);
-    oldest = journal.oldest();
+    try {
+      journal.retainFrom(position, untilBytes);
+      oldest = journal.oldest();
+    } catch (error) {
+      options.onFailure(messageOf(error));
+    }
   }
 
   const fits = (bytes: number): boolean => journal.durable.get() - oldest + bytes <= journalBytesMax;
 
   return {
     housekeep() {
-      const nowMs = performance.now();
+      const nowMs = monotonicMs();
       if (nowMs - housekeptMs < HOUSEKEEP_MS) return;
       housekeptMs = nowMs;
       retain(lowest(false));
     },
     hasRoom(bytes) {
       if (fits(bytes)) return true;
-      const nowMs = performance.now();
+      const nowMs = monotonicMs();
       if (nowMs - recheckedMs < RECHECK_MS) return false;
       recheckedMs = nowMs;
       retain(lowest(false));

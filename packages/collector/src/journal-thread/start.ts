@@ -2,10 +2,9 @@
  * Main's end of the journal thread. Owns the thread and its shared memory, and promises that its unexpected end is
  * told once: without it nothing can be made durable, so whoever started it must stop the program.
  */
-import { once } from 'node:events';
-import type { Worker } from 'node:worker_threads';
 import type { Counters } from '@metricstream/shared/counters.ts';
 import { createCounters } from '@metricstream/shared/counters.ts';
+import type { ErrorCode } from '@metricstream/shared/errors.ts';
 import { MetricStreamError, messageOf } from '@metricstream/shared/errors.ts';
 import type { DurablePosition } from '@metricstream/shared/journal/position.ts';
 import { createDurablePosition } from '@metricstream/shared/journal/position.ts';
@@ -25,9 +24,15 @@ export interface JournalThread {
   stop(): Promise<void>;
 }
 
-export type JournalSettings = Pick<JournalThreadData, 'dir' | 'segmentBytesMax' | 'journalBytesMax' | 'sinks' | 'log'>;
+export type JournalSettings = Pick<
+  JournalThreadData,
+  'dir' | 'segmentBytesMax' | 'journalBytesMax' | 'lingerMs' | 'sinks' | 'log'
+>;
 
-/** @throws MetricStreamError in the thread's own words when the journal cannot be opened. */
+/**
+ * @param onDeath told why the thread ended after it had started, unless it was stopped.
+ * @throws MetricStreamError in the thread's own words when the journal cannot be opened.
+ */
 export async function startJournalThread(
   settings: JournalSettings,
   onDeath: (why: string) => void,
@@ -39,18 +44,28 @@ export async function startJournalThread(
   const data: JournalThreadData = {
     ...settings,
     doorbell,
-    rings: [],
     durable: durable.memory,
     counters: counters.memory,
   };
   const worker = spawnWorker('journal', 'journal', data);
-  const exited = threadEnd(worker);
+  const started = Promise.withResolvers<FromJournalThread & { message: 'ready' }>();
+  let failure: { code: ErrorCode; why: string } | undefined;
+  let running = false;
   let stopping = false;
-  worker.on('error', (error) => onDeath(`the journal thread failed: ${messageOf(error)}`));
-  worker.on('exit', (code) => {
-    if (!stopping) onDeath(`the journal thread ended with code ${code}`);
+  worker.on('message', (said: FromJournalThread) => {
+    running ||= said.message === 'ready';
+    if (said.message === 'ready') started.resolve(said);
+    else failure = said;
   });
-  const ready = await firstMessage(worker);
+  worker.on('error', (error) => {
+    failure = { code: 'bug', why: messageOf(error) };
+  });
+  const exited = threadEnd(worker).then(() => {
+    const { code, why } = failure ?? { code: 'bug', why: 'it ended without a word' };
+    if (!running) started.reject(new MetricStreamError(code, why));
+    else if (!stopping) onDeath(why);
+  });
+  const ready = await started.promise;
 
   function tell(message: ToJournalThread): void {
     worker.postMessage(message);
@@ -69,10 +84,4 @@ export async function startJournalThread(
       await exited;
     },
   };
-}
-
-async function firstMessage(worker: Worker): Promise<FromJournalThread & { message: 'ready' }> {
-  const [message] = (await once(worker, 'message')) as [FromJournalThread];
-  if (message.message === 'ready') return message;
-  throw new MetricStreamError(message.code, message.why);
 }

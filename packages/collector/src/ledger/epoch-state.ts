@@ -19,10 +19,26 @@ export interface EpochState {
   pending: Map<number, number> | undefined;
   /** The ledger's clock at the last use. */
   used: number;
+  /** `snapshotBytes` when it was last looked at. */
+  bytes: number;
 }
 
 export function createEpochState(epoch: number): EpochState {
-  return { epoch, contiguous: 0, ranges: [], crcs: new Map(), pending: undefined, used: 0 };
+  const state = { epoch, contiguous: 0, ranges: [], crcs: new Map(), pending: undefined, used: 0, bytes: 0 };
+  state.bytes = snapshotBytes(state);
+  return state;
+}
+
+/** A number of 16 digits and its comma. */
+const NUMBER_BYTES = 17;
+/** `[seq,crc],` */
+const CRC_BYTES = 31;
+/** A client id of 128 with all brackets and quotes: as if each epoch were a client's only one. */
+const EPOCH_BYTES = 160;
+
+/** @returns what the epoch takes in a snapshot at most; what it takes in memory is not far from that. */
+export function snapshotBytes({ ranges, crcs }: Pick<EpochState, 'ranges' | 'crcs'>): number {
+  return EPOCH_BYTES + (2 + ranges.length) * NUMBER_BYTES + crcs.size * CRC_BYTES;
 }
 
 export function has(state: EpochState, seq: number): boolean {
@@ -35,10 +51,12 @@ export function crcOf(state: EpochState, seq: number): number | undefined {
   return state.crcs.get(seq);
 }
 
-/** @returns false when taking `seq` would need another range and there are as many as there may be. */
+/** @returns false when taking `seq` might need another range and there are as many as there may be. */
 export function hasRoom(state: EpochState, seq: number, oldestSeq: number): boolean {
-  if (state.ranges.length < RANGES_MAX * 2) return true;
-  return seq <= Math.max(state.contiguous, oldestSeq - 1) + 1 || has(state, seq - 1) || has(state, seq + 1);
+  const { pending } = state;
+  if (state.ranges.length / 2 + (pending?.size ?? 0) < RANGES_MAX) return true;
+  const taken = (other: number): boolean => has(state, other) || pending?.has(other) === true;
+  return seq <= Math.max(state.contiguous, oldestSeq - 1) + 1 || taken(seq - 1) || taken(seq + 1);
 }
 
 /** Marks `seq` as known. */

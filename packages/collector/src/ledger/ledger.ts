@@ -4,22 +4,27 @@
  * it no longer holds (Oldest-Seq) is settled and needs no memory. Every table is bounded; one thread uses it.
  */
 import type { EpochState } from './epoch-state.ts';
-import { createEpochState, crcOf, has, hasRoom, insert, settleBelow } from './epoch-state.ts';
+import { createEpochState, crcOf, has, hasRoom, insert, settleBelow, snapshotBytes } from './epoch-state.ts';
 
 export interface LedgerLimits {
-  clientsMax: number;
+  /** Of the whole state: no snapshot is longer, however many clients there are and whatever they send. */
+  snapshotBytesMax: number;
   epochsPerClientMax: number;
 }
 
-export const DEFAULT_LEDGER_LIMITS: LedgerLimits = { clientsMax: 65_536, epochsPerClientMax: 16 };
+/** A hundred thousand clients in order. */
+export const DEFAULT_LEDGER_LIMITS: LedgerLimits = { snapshotBytesMax: 32 * 1024 * 1024, epochsPerClientMax: 16 };
+/** How much is let go at once, as a part of all, so that it is seldom. */
+const LET_GO_PART = 1 / 8;
 
 /**
  * - `new`: pending now; `confirm` or `forget` decides.
- * - `pending`: the same record stands earlier in the running group and shares its fate.
- * - `known`: durable already (or settled). `conflict`: known or pending with other bytes.
- * - `gaps`: the epoch has too many gaps to remember another. `full`: no client can be let go.
+ * - `pending`: the same record stands earlier in the running group and shares its fate. `rival`: the same triple with
+ *   other bytes does; it is a conflict if the group gets to disk.
+ * - `known`: durable already (or settled). `conflict`: known with other bytes.
+ * - `gaps`: the epoch has too many gaps to remember another.
  */
-export type Offer = 'new' | 'pending' | 'known' | 'conflict' | 'gaps' | 'full';
+export type Offer = 'new' | 'pending' | 'rival' | 'known' | 'conflict' | 'gaps';
 
 interface ClientState {
   epochs: Map<number, EpochState>;
@@ -45,35 +50,57 @@ export function createLedger(limits: LedgerLimits = DEFAULT_LEDGER_LIMITS): Ledg
   let clients = new Map<string, ClientState>();
   const pending: { state: EpochState; seq: number; crc: number; oldestSeq: number }[] = [];
   let clock = 0;
+  let bytes = 0;
 
-  function stateOf(clientId: string, epoch: number): EpochState | undefined {
+  function stateOf(clientId: string, epoch: number): EpochState {
     const client = clients.get(clientId);
-    if (client) return epochOf(client, epoch);
-    if (clients.size >= limits.clientsMax && !evictClient(clients)) return undefined;
-    const state = createEpochState(epoch);
-    clients.set(clientId, { epochs: new Map([[epoch, state]]), last: state });
+    if (client?.last.epoch === epoch) return client.last;
+    const known = client?.epochs.get(epoch);
+    const state = known ?? createEpochState(epoch);
+    if (!known) bytes += state.bytes;
+    if (client) {
+      if (!known) while (client.epochs.size >= limits.epochsPerClientMax && evictEpoch(client));
+      client.epochs.set(epoch, state);
+      client.last = state;
+    } else {
+      clients.set(clientId, { epochs: new Map([[epoch, state]]), last: state });
+    }
     return state;
   }
 
-  function epochOf(client: ClientState, epoch: number): EpochState {
-    if (client.last.epoch === epoch) return client.last;
-    let state = client.epochs.get(epoch);
-    if (!state) {
-      if (client.epochs.size >= limits.epochsPerClientMax) evictEpoch(client);
-      state = createEpochState(epoch);
-      client.epochs.set(epoch, state);
+  /** Lets the longest unused epoch of a client go, unless all are in the running group. */
+  function evictEpoch(client: ClientState): boolean {
+    let oldest: EpochState | undefined;
+    for (const state of client.epochs.values())
+      if (!state.pending && (!oldest || state.used < oldest.used)) oldest = state;
+    if (!oldest) return false;
+    bytes -= oldest.bytes;
+    return client.epochs.delete(oldest.epoch);
+  }
+
+  /** Lets the longest unused clients go: what they sent is stored, only a repetition would no longer be noticed. */
+  function letGo(): void {
+    if (bytes <= limits.snapshotBytesMax) return;
+    const unused = [...clients].sort(([, a], [, b]) => a.last.used - b.last.used);
+    for (const [clientId, client] of unused) {
+      if (bytes <= limits.snapshotBytesMax * (1 - LET_GO_PART)) return;
+      for (const state of client.epochs.values()) bytes -= state.bytes;
+      clients.delete(clientId);
     }
-    client.last = state;
-    return state;
+  }
+
+  function endGroup(): void {
+    for (const { state } of pending) state.pending = undefined;
+    pending.length = 0;
+    letGo();
   }
 
   return {
     offer(clientId, epoch, seq, oldestSeq, bodyCrc) {
       const state = stateOf(clientId, epoch);
-      if (!state) return 'full';
       state.used = ++clock;
       const pendingCrc = state.pending?.get(seq);
-      if (pendingCrc !== undefined) return pendingCrc === bodyCrc ? 'pending' : 'conflict';
+      if (pendingCrc !== undefined) return pendingCrc === bodyCrc ? 'pending' : 'rival';
       if (has(state, seq)) {
         const crc = crcOf(state, seq);
         return crc === undefined || crc === bodyCrc ? 'known' : 'conflict';
@@ -87,20 +114,22 @@ export function createLedger(limits: LedgerLimits = DEFAULT_LEDGER_LIMITS): Ledg
       for (const { state, seq, crc, oldestSeq } of pending) {
         insert(state, seq, crc);
         settleBelow(state, oldestSeq);
-        state.pending = undefined;
+        bytes -= state.bytes;
+        state.bytes = snapshotBytes(state);
+        bytes += state.bytes;
       }
-      pending.length = 0;
+      endGroup();
     },
-    forget() {
-      for (const { state } of pending) state.pending = undefined;
-      pending.length = 0;
-    },
+    forget: endGroup,
     contiguousSeq: (clientId, epoch) => clients.get(clientId)?.epochs.get(epoch)?.contiguous ?? 0,
-    snapshot: () => Buffer.from(JSON.stringify({ clients: [...clients].map(packClient) })),
+    snapshot: () => Buffer.from(JSON.stringify({ clients: [...clients].flatMap(packClient) })),
     restore(snapshot) {
       const text = Buffer.from(snapshot.buffer, snapshot.byteOffset, snapshot.length).toString('utf8');
       const kept = JSON.parse(text) as { clients: PackedClient[] };
       clients = new Map(kept.clients.map(unpackClient));
+      bytes = 0;
+      for (const { epochs } of clients.values()) for (const state of epochs.values()) bytes += state.bytes;
+      letGo();
     },
     clients: () => clients.size,
   };
@@ -109,34 +138,19 @@ export function createLedger(limits: LedgerLimits = DEFAULT_LEDGER_LIMITS): Ledg
 type PackedEpoch = [epoch: number, contiguous: number, ranges: number[], crcs: [number, number][]];
 type PackedClient = [clientId: string, epochs: PackedEpoch[]];
 
-function packClient([clientId, client]: [string, ClientState]): PackedClient {
-  return [clientId, [...client.epochs.values()].map((s) => [s.epoch, s.contiguous, s.ranges, [...s.crcs]])];
+/** @returns what is known of a client; nothing when all it has is in the running group. */
+function packClient([clientId, client]: [string, ClientState]): PackedClient[] {
+  const known = [...client.epochs.values()].filter((state) => state.contiguous > 0 || state.ranges.length > 0);
+  if (known.length === 0) return [];
+  return [[clientId, known.map((state) => [state.epoch, state.contiguous, state.ranges, [...state.crcs]])]];
 }
 
 function unpackClient([clientId, packed]: PackedClient): [string, ClientState] {
   const epochs = new Map<number, EpochState>();
-  for (const [epoch, contiguous, ranges, crcs] of packed)
-    epochs.set(epoch, { ...createEpochState(epoch), contiguous, ranges, crcs: new Map(crcs) });
+  for (const [epoch, contiguous, ranges, crcs] of packed) {
+    const state = { ...createEpochState(epoch), contiguous, ranges, crcs: new Map(crcs) };
+    epochs.set(epoch, { ...state, bytes: snapshotBytes(state) });
+  }
   const last = [...epochs.values()].at(-1) ?? createEpochState(0);
   return [clientId, { epochs, last }];
-}
-
-/** Lets the longest unused client without a gap go; a client with gaps may still send what fills them. */
-function evictClient(clients: Map<string, ClientState>): boolean {
-  let oldest: string | undefined;
-  let used = Number.POSITIVE_INFINITY;
-  for (const [clientId, client] of clients) {
-    const busy = [...client.epochs.values()].some((state) => state.ranges.length > 0 || state.pending);
-    if (busy || client.last.used >= used) continue;
-    used = client.last.used;
-    oldest = clientId;
-  }
-  return oldest !== undefined && clients.delete(oldest);
-}
-
-function evictEpoch(client: ClientState): void {
-  let oldest: EpochState | undefined;
-  for (const state of client.epochs.values())
-    if (!state.pending && (!oldest || state.used < oldest.used)) oldest = state;
-  if (oldest) client.epochs.delete(oldest.epoch);
 }

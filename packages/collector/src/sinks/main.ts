@@ -32,7 +32,10 @@ function publish(source: JournalSource, stats: PumpStats, counters: Counters<Sin
   counters.set('pointsStored', totals.pointsStored);
   counters.set('recordsDead', totals.recordsDead);
   counters.set('pointsDead', totals.pointsDead);
-  counters.set('pointsDropped', Object.values(totals.pointsDropped).reduce((sum, points) => sum + points, 0));
+  counters.set(
+    'pointsDropped',
+    Object.values(totals.pointsDropped).reduce((sum, points) => sum + points, 0),
+  );
   counters.set('pointsPassed', source.pointsPassed());
   counters.set('position', position);
   counters.set('retries', stats.retries);
@@ -45,10 +48,11 @@ function logAlarm(log: Log, sink: string, alarm: CursorAlarm): void {
   if (alarm.alarm === 'skipped') {
     const { from, to, why } = alarm.skipped;
     log.error(`sink ${sink}: a stretch of the journal could not be read`, { why, from, to, points: alarm.points });
-  } else if (alarm.alarm === 'beyond_end') {
-    log.error(`sink ${sink}: the cursor stood beyond the journal's end and was set to it`, { ...alarm });
+  } else if (alarm.alarm === 'damaged_cursor') {
+    log.error(`sink ${sink}: the cursor is damaged; starting with the oldest record`, { path: alarm.path });
   } else {
-    log.error(`sink ${sink}: the cursor belongs to another journal; starting with the oldest record`, { ...alarm });
+    const { position } = alarm;
+    log.error(`sink ${sink}: the cursor belongs to another journal; starting with the oldest record`, { position });
   }
 }
 

@@ -61,10 +61,15 @@ export function startSinkThread(settings: SinkSettings, position: DurablePositio
 
   async function keepRunning(): Promise<void> {
     while (!stopping.signal.aborted) {
-      worker = spawnWorker('sink', `sink-${name}`, data);
-      worker.on('message', hear);
-      worker.on('error', (error) => hear({ message: 'failed', why: messageOf(error) }));
-      await threadEnd(worker);
+      try {
+        worker = spawnWorker('sink', `sink-${name}`, data);
+        worker.on('message', hear);
+        worker.on('error', (error) => hear({ message: 'failed', why: messageOf(error) }));
+        await threadEnd(worker);
+      } catch (error) {
+        // The system has no thread to give.
+        hear({ message: 'failed', why: messageOf(error) });
+      }
       if (!stopping.signal.aborted) await sleep(RESTART_AFTER_MS, stopping.signal);
     }
   }

@@ -69,6 +69,26 @@ test('reading stops at pipelinedMax waiting requests and goes on as answers come
   expect(seen.bodies.map(({ body }) => body)).toEqual(Array.from({ length: 20 }, (_, i) => `${i}`));
 });
 
+test('requests that were held back get their turn like fresh ones', async () => {
+  const open: Exchange[] = [];
+  let turnsBefore = -1;
+  const { client, seen } = await start({
+    limits: { pipelinedMax: 3 },
+    body(exchange) {
+      open.push(exchange);
+      turnsBefore = seen.turns;
+    },
+  });
+  client().send(Array.from({ length: 6 }, (_, i) => post(`${i}`)).join(''));
+  await eventually(() => seen.turns > turnsBefore && open.length === 3);
+  for (const exchange of open.splice(0)) exchange.answer(NO_CONTENT);
+  await eventually(() => open.length === 3);
+  // A handler that publishes once a turn would otherwise sit on these until another connection speaks.
+  await eventually(() => seen.turns > turnsBefore, 1000);
+  expect(open).toHaveLength(3);
+  for (const exchange of open) exchange.answer(NO_CONTENT);
+});
+
 test('a large body comes whole, and requests behind it are read', async () => {
   const { client, seen } = await start();
   const body = Array.from({ length: 300_000 }, (_, i) => String.fromCharCode(i % 251)).join('');

@@ -135,6 +135,18 @@ test('a failed group is failed for its duplicates too, is not known afterwards, 
   expect(seqsOnDisk(dir, journal)).toEqual([1, 2]);
 });
 
+test('of two with one triple and other bytes in a failed group neither is told never', () => {
+  const { writers, round, fail, told } = bench(1);
+  const [ring] = writers as [RingWriter];
+  fail('disk full');
+  put(ring, 1);
+  put(ring, 1, 99);
+  ring.publish();
+  round();
+  expect(verdicts(ring).map(([verdict]) => verdict)).toEqual([RingVerdict.failed, RingVerdict.failed]);
+  expect(told).toEqual(['disk full']);
+});
+
 test('a full journal refuses what is new and still answers what is known', () => {
   const { writers, round, setRoom } = bench(1);
   const [ring] = writers as [RingWriter];
@@ -147,6 +159,11 @@ test('a full journal refuses what is new and still answers what is known', () =>
   ring.publish();
   round();
   expect(verdicts(ring).map(([verdict]) => verdict)).toEqual([RingVerdict.duplicate, RingVerdict.full]);
+  setRoom(true);
+  put(ring, 2);
+  ring.publish();
+  round();
+  expect(verdicts(ring), 'what was refused is as good as new').toEqual([[RingVerdict.durable, 2]]);
 });
 
 test('random groups over three rings, with repeats and failures, leave every durable seq on disk exactly once', () => {

@@ -17,7 +17,7 @@ test('a triple is new once, pending inside its group, and known only after confi
   const ledger = createLedger();
   expect(ledger.offer('c', 1, 1, 0, 11)).toBe('new');
   expect(ledger.offer('c', 1, 1, 0, 11)).toBe('pending');
-  expect(ledger.offer('c', 1, 1, 0, 12)).toBe('conflict');
+  expect(ledger.offer('c', 1, 1, 0, 12)).toBe('rival');
   ledger.forget();
   expect(ledger.offer('c', 1, 1, 0, 12), 'a failed group was never seen').toBe('new');
   ledger.confirm();
@@ -80,27 +80,87 @@ test('an epoch with as many gaps as there may be takes only what makes no new on
   expect(ledger.offer('c', 1, 1_000_001, 1_000_001, 1), 'unless it settles the rest').toBe('new');
 });
 
-test('a full table lets the longest unused client without gaps go, and otherwise refuses', () => {
-  const ledger = createLedger({ clientsMax: 3, epochsPerClientMax: 2 });
-  take(ledger, 2, 0, 'gap');
-  take(ledger, 1, 0, 'old');
-  take(ledger, 1, 0, 'new');
-  take(ledger, 1, 0, 'more');
-  expect(ledger.clients()).toBe(3);
-  expect(take(ledger, 2, 0, 'gap')).toBe('known');
-  expect(take(ledger, 2, 0, 'new')).toBe('new');
-  for (const clientId of ['new', 'more']) take(ledger, 9, 0, clientId);
-  expect(ledger.offer('one-more', 1, 1, 0, 1)).toBe('full');
+test('a group cannot bring more gaps than there may be', () => {
+  const ledger = createLedger();
+  const offers = Array.from({ length: RANGES_MAX + 50 }, (_, i) => ledger.offer('c', 1, (i + 1) * 2, 0, 1));
+  expect(offers.filter((offer) => offer === 'gaps')).toHaveLength(50);
+  expect(ledger.offer('c', 1, 3, 0, 1), 'beside one of the group').toBe('new');
+});
+
+test('the same triple with other bytes in one group shares the fate of the first: it is a conflict only once that is known', () => {
+  const ledger = createLedger();
+  expect(ledger.offer('c', 1, 1, 0, 11)).toBe('new');
+  expect(ledger.offer('c', 1, 1, 0, 12)).toBe('rival');
+  ledger.confirm();
+  expect(ledger.offer('c', 1, 1, 0, 12)).toBe('conflict');
+});
+
+test('the longest unused clients go when there is no more room, gaps or not, and nobody is refused', () => {
+  const ledger = createLedger({ snapshotBytesMax: 6000, epochsPerClientMax: 2 });
+  for (let i = 0; i < 100; i++) {
+    expect(take(ledger, 2, 0, `gap-${i}`)).toBe('new');
+    expect(take(ledger, i + 1, 0, 'busy')).toBe('new');
+  }
+  expect(ledger.clients()).toBeGreaterThan(5);
+  expect(ledger.clients()).toBeLessThan(25);
+  expect(take(ledger, 100, 0, 'busy'), 'used all the time').toBe('known');
+  expect(take(ledger, 2, 0, 'gap-99')).toBe('known');
+  expect(take(ledger, 2, 0, 'gap-0'), 'forgotten').toBe('new');
+});
+
+test('the snapshot stays within its bound whatever clients do, failed groups included', () => {
+  const random = seeded(5);
+  const snapshotBytesMax = 50_000;
+  const ledger = createLedger({ snapshotBytesMax, epochsPerClientMax: 16 });
+  for (let group = 0; group < 300; group++) {
+    for (let i = 0; i < 40; i++) {
+      const seq = random.int(2) === 0 ? 1 + random.int(50) : 2 ** 52 + random.int(2 ** 20);
+      const oldestSeq = random.int(10) === 0 ? seq : 0;
+      ledger.offer(
+        `client-${'x'.repeat(random.int(100))}${random.int(200)}`,
+        2 ** 52 + random.int(40),
+        seq,
+        oldestSeq,
+        i,
+      );
+    }
+    if (random.int(5) === 0) ledger.forget();
+    else ledger.confirm();
+    const { length } = ledger.snapshot();
+    if (length > snapshotBytesMax)
+      throw new Error(`seed ${random.seed}, group ${group}: a snapshot of ${length} bytes`);
+  }
+  expect(ledger.clients()).toBeGreaterThan(1);
+});
+
+test('a snapshot holds what is known, and nothing of the running group', () => {
+  const ledger = createLedger();
+  take(ledger, 1);
+  ledger.offer('c', 1, 2, 0, 2);
+  ledger.offer('d', 1, 1, 0, 1);
+  const copy = createLedger();
+  copy.restore(ledger.snapshot());
+  expect(copy.clients()).toBe(1);
+  expect(copy.contiguousSeq('c', 1)).toBe(1);
 });
 
 test('a client keeps its latest epochs, least recently used first to go', () => {
-  const ledger = createLedger({ clientsMax: 3, epochsPerClientMax: 2 });
+  const ledger = createLedger({ snapshotBytesMax: 1 << 20, epochsPerClientMax: 2 });
   take(ledger, 1, 0, 'c', 1);
   take(ledger, 1, 0, 'c', 2);
   take(ledger, 2, 0, 'c', 1);
   take(ledger, 1, 0, 'c', 3);
   expect(take(ledger, 2, 0, 'c', 1)).toBe('known');
   expect(take(ledger, 1, 0, 'c', 2), 'forgotten').toBe('new');
+});
+
+test('epochs of one group beyond the bound go with the next one', () => {
+  const ledger = createLedger({ snapshotBytesMax: 1 << 20, epochsPerClientMax: 2 });
+  for (let epoch = 1; epoch <= 10; epoch++) expect(ledger.offer('c', epoch, 1, 0, 1)).toBe('new');
+  ledger.confirm();
+  take(ledger, 1, 0, 'c', 11);
+  expect(ledger.contiguousSeq('c', 9)).toBe(0);
+  expect(ledger.contiguousSeq('c', 10)).toBe(1);
 });
 
 test('a snapshot that is none is refused', () => {

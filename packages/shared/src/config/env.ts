@@ -47,7 +47,8 @@ function expandOne(body: string, env: Env): Expanded {
     return { ok: false, what: 'a reference stands inside another', expected: 'a default without ${' };
   if (name === '' || (rest !== '' && form !== ':-' && form !== ':?'))
     return { ok: false, what: `\${${body}} is no reference`, expected: FORMS };
-  const value = env[name];
+  // A variable called `constructor` is one that was set, not what every object has.
+  const value = Object.hasOwn(env, name) ? env[name] : undefined;
   if (rest === '') {
     if (value !== undefined) return { ok: true, text: value };
     return {

@@ -2,7 +2,16 @@
  * How far one reader of a journal has come. Owns one small file per cursor and promises that it holds either the old
  * place or the new one, whole: position, the sink's own state and the running totals move together or not at all.
  */
-import { closeSync, fdatasyncSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fdatasyncSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 
 export interface CursorTotals {
@@ -30,14 +39,40 @@ export function emptyTotals(): CursorTotals {
   return { recordsStored: 0, pointsStored: 0, recordsDead: 0, pointsDead: 0, pointsDropped: {} };
 }
 
-/** @returns the cursor kept at `path`, or undefined when there is none or it is not whole. */
-export function loadCursor(path: string): CursorState | undefined {
+/**
+ * @returns the cursor kept at `path`, undefined when there is none, `damaged` when it is not whole.
+ * @throws what the system throws for a file that is there and cannot be read: to begin anew for want of a file
+ * descriptor would store everything again.
+ */
+export function loadCursor(path: string): CursorState | 'damaged' | undefined {
+  let text: string;
   try {
-    const kept = JSON.parse(readFileSync(path, 'utf8')) as CursorState;
-    return Number.isSafeInteger(kept.position) && Number.isSafeInteger(kept.journalId) ? kept : undefined;
-  } catch {
-    return undefined;
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
   }
+  try {
+    const kept = JSON.parse(text) as CursorState;
+    const { position, journalId, pointsBefore, totals } = kept;
+    const whole = [position, journalId, pointsBefore].every((value) => Number.isSafeInteger(value) && value >= 0);
+    return whole && typeof totals.pointsDropped === 'object' ? kept : 'damaged';
+  } catch {
+    return 'damaged';
+  }
+}
+
+/**
+ * Brings a cursor that stands beyond the journal's end back to it. For the owner of the journal, before anything is
+ * appended: afterwards such a cursor would point into, or past, records that its reader was never given.
+ * @returns where it stood, or undefined when it is not beyond the end.
+ */
+export function bringCursorBack(path: string, journalId: number, end: number): number | undefined {
+  const kept = loadCursor(path);
+  if (kept === undefined || kept === 'damaged' || kept.journalId !== journalId || kept.position <= end)
+    return undefined;
+  saveCursor(path, { ...kept, position: end });
+  return kept.position;
 }
 
 /** Replaces the cursor at `path`, durably: segments are deleted on the strength of it. */
@@ -53,7 +88,8 @@ export function writeFileAtomically(path: string, text: string, mode = 0o640): v
   mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
   const fd = openSync(`${path}.new`, 'w', mode);
   try {
-    writeSync(fd, text);
+    // Not writeSync: on a nearly full disk it writes a part and says so by the count alone.
+    writeFileSync(fd, text);
     fdatasyncSync(fd);
   } finally {
     closeSync(fd);

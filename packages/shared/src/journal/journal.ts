@@ -6,7 +6,7 @@
  */
 import * as nodeFs from 'node:fs';
 import { join } from 'node:path';
-import { messageOf } from '../errors.ts';
+import { MetricStreamError, messageOf } from '../errors.ts';
 import type { DurablePosition } from './position.ts';
 import { createDurablePosition } from './position.ts';
 import type { JournalRecord } from './record.ts';
@@ -52,7 +52,7 @@ export interface Journal {
   append(views: readonly Uint8Array[], what: { bytes: number; records: number; points: number }): Appended;
   /**
    * Deletes, oldest first, the segments that end at or below `position`, but no more of them than needed to come down
-   * to `untilBytes`. Works on a full disk.
+   * to `untilBytes`, and never the newest: the journal's id, totals and state are found in it. Works on a full disk.
    */
   retainFrom(position: number, untilBytes?: number): void;
   close(): void;
@@ -60,19 +60,42 @@ export interface Journal {
 
 const IOV_MAX = 1024;
 
-/** Recovers the directory (the caller holds its lock) and opens it for appending, always on a new segment. */
+/**
+ * Recovers the directory (the caller holds its lock) and opens it for appending, always on a new segment.
+ * @throws MetricStreamError `journal_newer`, or `io` when what an earlier run left cannot be made durable.
+ */
 export function openJournal(options: JournalOptions): Journal {
   const recovered = recover(options);
+  syncNewest(options.fs ?? nodeFs, options.dir);
   const durable = options.durable ?? createDurablePosition();
   durable.advance(recovered.end);
   return createJournal(options, recovered, durable);
+}
+
+/**
+ * A program killed between write and sync leaves whole records that only the page cache holds: recovery finds them, and
+ * whoever sends them again is told that they are known. All older segments were synced before the newest was begun.
+ */
+function syncNewest(fs: JournalFs, dir: string): void {
+  const newest = listSegments(dir).at(-1);
+  if (!newest) return;
+  const fd = fs.openSync(newest.path, 'r');
+  try {
+    fs.fdatasyncSync(fd);
+  } catch (cause) {
+    throw new MetricStreamError('io', `${newest.path} cannot be synced: ${messageOf(cause)}; check the disk`, {
+      cause,
+    });
+  } finally {
+    fs.closeSync(fd);
+  }
 }
 
 function createJournal(options: JournalOptions, recovered: Recovered, durable: DurablePosition): Journal {
   const fs = options.fs ?? nodeFs;
   const id = recovered.journalId || Math.floor(Math.random() * 2 ** 52) + 1;
   const totals = { records: recovered.recordsTotal, points: recovered.pointsTotal };
-  let file: { fd: number; base: number; length: number; path: string } | undefined;
+  let file: { fd: number; length: number; lengthMax: number } | undefined;
   let end = recovered.end;
 
   function begin(): void {
@@ -97,7 +120,8 @@ function createJournal(options: JournalOptions, recovered: Recovered, durable: D
       unlinkQuietly(fs, path);
       throw error;
     }
-    file = { fd, base: end, length, path };
+    // The snapshot does not count: one larger than a segment would have every append begin a new one.
+    file = { fd, length, lengthMax: options.segmentBytesMax + length - header.length };
     end += length;
     durable.advance(end);
   }
@@ -126,7 +150,7 @@ function createJournal(options: JournalOptions, recovered: Recovered, durable: D
     oldest: () => listSegments(options.dir)[0]?.base ?? end,
     append(views, what) {
       try {
-        if (file && file.length + what.bytes > options.segmentBytesMax) abandon();
+        if (file && file.length + what.bytes > file.lengthMax) abandon();
         if (!file) begin();
         const open = file as unknown as NonNullable<typeof file>;
         writeAll(fs, open.fd, views, what.bytes);
@@ -144,11 +168,9 @@ function createJournal(options: JournalOptions, recovered: Recovered, durable: D
     },
     retainFrom(position, untilBytes = 0) {
       const segments = listSegments(options.dir);
-      for (let i = 0; i < segments.length; i++) {
-        const segment = segments[i];
-        const segmentEnd = segments[i + 1]?.base ?? end;
-        if (!segment || segmentEnd > position || segment.path === file?.path) return;
-        if (end - segment.base <= untilBytes) return;
+      for (const [i, segment] of segments.entries()) {
+        const following = segments[i + 1];
+        if (!following || following.base > position || end - segment.base <= untilBytes) return;
         unlinkQuietly(fs, segment.path);
       }
     },

@@ -2,6 +2,7 @@
  * One owner per directory. Owns the lock and promises that the kernel gives it back when its holder dies, however it
  * dies: it is SQLite's own file lock on an otherwise empty database, not a pid in a file that outlives its process.
  */
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { MetricStreamError } from '../errors.ts';
@@ -14,6 +15,8 @@ export function lockDirectory(dir: string): { release(): void } {
   const path = join(dir, 'lock.db');
   let database: DatabaseSync | undefined;
   try {
+    // Whoever may read it could hold a lock on it.
+    closeSync(openSync(path, 'a', 0o600));
     database = new DatabaseSync(path);
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (cause) {

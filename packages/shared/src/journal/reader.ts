@@ -130,7 +130,12 @@ export function openJournalReader(dir: string): JournalReader {
         const segment = segments[index];
         const following = segments[index + 1];
         if (!segment) {
-          if (!following) break;
+          if (!following) {
+            // Somebody emptied the directory: the running segment is never deleted by the journal itself.
+            chunk.skipped.push({ from: chunk.next, to: limit, why: 'damage' });
+            chunk.next = limit;
+            break;
+          }
           const pointsBeforeTo = readHeader(following)?.pointsBefore ?? 0;
           chunk.skipped.push({ from: chunk.next, to: following.base, why: 'retention', pointsBeforeTo });
           chunk.next = following.base;

@@ -111,8 +111,11 @@ export function writeRecord(bytes: Uint8Array, view: DataView, at: number, head:
   return length;
 }
 
-/** Why the bytes at a place are no record: `incomplete` may become one with more bytes, `damaged` never will. */
-export type RecordFault = { fault: 'incomplete' } | { fault: 'damaged'; why: string };
+/**
+ * Why the bytes at a place are no record: `incomplete` may become one with more bytes, `damaged` never will. With
+ * `length` the head is sound, so that many bytes belong to this record, whatever a client has put into its body.
+ */
+export type RecordFault = { fault: 'incomplete'; length?: number } | { fault: 'damaged'; why: string; length?: number };
 
 /**
  * Reads the record at `at` among `end` valid bytes and verifies both CRCs (`checkBody: false` skips the body's).
@@ -133,15 +136,16 @@ export function readRecord(
   const bodyLength = view.getUint32(at + RECORD_OFFSET.bodyLength, true);
   if (recordLength(idLength, bodyLength) !== length)
     return { fault: 'damaged', why: `record length ${length} does not fit its body of ${bodyLength}` };
-  if (at + length > end) return { fault: 'incomplete' };
   const bodyAt = at + RECORD_HEAD_BYTES + idLength;
+  if (bodyAt > end) return { fault: 'incomplete' };
   const headCrc = crc32(bytes.subarray(at + RECORD_OFFSET.bodyCrc, bodyAt));
   if (headCrc !== view.getUint32(at + RECORD_OFFSET.headCrc, true))
     return { fault: 'damaged', why: 'the head does not match its CRC32' };
+  if (at + length > end) return { fault: 'incomplete', length };
   const body = bytes.subarray(bodyAt, bodyAt + bodyLength);
   const bodyCrc = view.getUint32(at + RECORD_OFFSET.bodyCrc, true);
   if (options.checkBody !== false && crc32(body) !== bodyCrc)
-    return { fault: 'damaged', why: 'the body does not match its CRC32' };
+    return { fault: 'damaged', why: 'the body does not match its CRC32', length };
   return {
     kind: view.getUint8(at + RECORD_OFFSET.kind) as RecordKind,
     lane: view.getUint8(at + RECORD_OFFSET.lane) as Lane,

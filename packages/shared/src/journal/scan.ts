@@ -1,6 +1,7 @@
 /**
  * Walking the records of a stretch of bytes. Owns the one way to step over damage, used by recovery and by readers:
- * at bytes that are no record it looks, 8 by 8, for the next whole one, so that one flipped bit costs one record.
+ * behind bytes that are no record it looks for the next whole one, so that one flipped bit costs one record. Promises
+ * never to look inside the body of a record whose head is sound: what stands there is a client's, and may look like one.
  */
 import type { JournalRecord } from './record.ts';
 import { RECORD_ALIGN_BYTES, readRecord } from './record.ts';
@@ -43,7 +44,7 @@ export function scanRecords(
       continue;
     }
     const why = record.fault === 'damaged' ? record.why : 'a record is cut short';
-    const next = nextRecordAt(bytes, view, at + RECORD_ALIGN_BYTES, to);
+    const next = nextRecordAt(bytes, view, at + (record.length ?? RECORD_ALIGN_BYTES), to);
     if (next === -1) return { end: at, tail: record.fault, why };
     onDamage({ from: at, to: next, why });
     at = next;
@@ -52,9 +53,13 @@ export function scanRecords(
 }
 
 function nextRecordAt(bytes: Uint8Array, view: DataView, from: number, to: number): number {
-  for (let at = from; at < to; at += RECORD_ALIGN_BYTES) {
-    if (view.byteLength >= at + 4 && view.getUint32(at, true) === 0) continue;
-    if (!('fault' in readRecord(bytes, view, at, to))) return at;
+  let at = from;
+  while (at < to) {
+    // Zeros are what a file system leaves behind; they need no closer look.
+    const zero = view.byteLength >= at + 4 && view.getUint32(at, true) === 0;
+    const record = zero ? undefined : readRecord(bytes, view, at, to);
+    if (record && !('fault' in record)) return at;
+    at += record?.length ?? RECORD_ALIGN_BYTES;
   }
   return -1;
 }

@@ -21,7 +21,7 @@ export interface JournalSourceOptions {
   deliveryBytesMax: number;
   /** Time between the starts of two deliveries, unless there is a full one to give. */
   lingerMs: number;
-  /** Damage, retention, a cursor of another journal or beyond the end: told once each, as it is met. */
+  /** Damage, retention, a cursor that is damaged or of another journal: told once each, as it is met. */
   onAlarm(alarm: CursorAlarm): void;
   /** The cursor has moved, for whoever deletes segments. */
   onCommit?(position: number): void;
@@ -29,7 +29,7 @@ export interface JournalSourceOptions {
 
 export type CursorAlarm =
   | { alarm: 'skipped'; skipped: Skipped; points: number }
-  | { alarm: 'beyond_end'; position: number; end: number }
+  | { alarm: 'damaged_cursor'; path: string }
   | { alarm: 'foreign_journal'; position: number };
 
 export interface JournalSource extends Source {
@@ -116,16 +116,14 @@ export function openJournalSource(options: JournalSourceOptions): JournalSource 
   };
 }
 
+/** The journal's owner has seen to it that the cursor is not beyond the end (`bringCursorBack`). */
 function startingCursor(options: JournalSourceOptions): CursorState {
-  const kept = loadCursor(options.cursorPath);
-  const end = options.durable.get();
-  if (kept && kept.journalId === options.journalId) {
-    if (kept.position <= end) return kept;
-    options.onAlarm({ alarm: 'beyond_end', position: kept.position, end });
-    return { ...kept, position: end };
-  }
+  const loaded = loadCursor(options.cursorPath);
+  if (loaded === 'damaged') options.onAlarm({ alarm: 'damaged_cursor', path: options.cursorPath });
+  const kept = loaded === 'damaged' ? undefined : loaded;
+  if (kept?.journalId === options.journalId) return kept;
   if (kept) options.onAlarm({ alarm: 'foreign_journal', position: kept.position });
-  const position = listSegments(options.dir)[0]?.base ?? end;
+  const position = listSegments(options.dir)[0]?.base ?? options.durable.get();
   return {
     journalId: options.journalId,
     position,

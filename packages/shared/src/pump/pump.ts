@@ -63,21 +63,31 @@ export function createPump(options: PumpOptions): Pump {
     if (!trouble) stats.sinceUnixMs = 0;
   }
 
-  /** Keeps one record as a dead letter, however long the disk refuses it. @returns false when aborted before that. */
-  async function bury(record: JournalRecord, why: string, done: Committed, abort: AbortSignal): Promise<boolean> {
+  /** Does what only a disk can refuse, again and again until it is done. @returns undefined when aborted before that. */
+  async function insist<T>(
+    work: () => T,
+    trouble: string,
+    abort: AbortSignal,
+  ): Promise<{ got: Awaited<T> } | undefined> {
     for (let attempt = 0; !abort.aborted; attempt++) {
       try {
-        await options.deadLetter.put(record, sink.name, why);
-        done.recordsDead++;
-        done.pointsDead += record.points;
-        return true;
+        return { got: await work() };
       } catch (error) {
         stats.retries++;
-        setState('retrying', `a dead letter cannot be kept: ${messageOf(error)}`);
+        setState('retrying', `${trouble}: ${messageOf(error)}`);
         await sleep(backoffMs(attempt, options.backoff, options.random), abort);
       }
     }
-    return false;
+    return undefined;
+  }
+
+  /** Keeps one record as a dead letter. @returns false when aborted before that. */
+  async function bury(record: JournalRecord, why: string, done: Committed, abort: AbortSignal): Promise<boolean> {
+    const put = (): Promise<void> | void => options.deadLetter.put(record, sink.name, why);
+    if (!(await insist(put, 'a dead letter cannot be kept', abort))) return false;
+    done.recordsDead++;
+    done.pointsDead += record.points;
+    return true;
   }
 
   /** Writes these records until each is stored or buried. @returns false when aborted before that. */
@@ -137,29 +147,16 @@ export function createPump(options: PumpOptions): Pump {
     );
   }
 
-  /** A cursor that cannot be saved (disk full) is tried again; what it stands for is stored and is not written twice. */
-  async function commit(delivery: Delivery, done: Committed, abort: AbortSignal): Promise<boolean> {
-    for (let attempt = 0; !abort.aborted; attempt++) {
-      try {
-        await source.commit(delivery, done);
-        return true;
-      } catch (error) {
-        stats.retries++;
-        setState('retrying', `the cursor cannot be saved: ${messageOf(error)}`);
-        await sleep(backoffMs(attempt, options.backoff, options.random), abort);
-      }
-    }
-    return false;
-  }
-
   async function run(drain: AbortSignal, abort: AbortSignal): Promise<void> {
     const either = AbortSignal.any([drain, abort]);
-    while (!abort.aborted) {
-      const delivery = await source.take(either);
+    for (;;) {
+      const taken = await insist(() => source.take(either), 'the source cannot be read', abort);
+      const delivery = taken?.got;
       if (!delivery) break;
       const done: Committed = { recordsStored: 0, pointsStored: 0, recordsDead: 0, pointsDead: 0 };
       if (!(await deliver(delivery.records, done, abort))) break;
-      if (!(await commit(delivery, done, abort))) break;
+      // A cursor that cannot be saved is tried again; what it stands for is stored and is not written twice.
+      if (!(await insist(() => source.commit(delivery, done), 'the cursor cannot be saved', abort))) break;
       stats.lastStoredUnixMs = Date.now();
       stats.recordsStored += done.recordsStored;
       stats.pointsStored += done.pointsStored;

@@ -23,6 +23,7 @@ test.each([
 
 test.each([
   ['${NOPE}', 'NOPE is not set'],
+  ['${constructor}', 'constructor is not set'],
   ['${NOPE:?set it}', 'NOPE: set it'],
   ['${EMPTY:?}', 'EMPTY is not set'],
   ['${HOST', 'has no }'],

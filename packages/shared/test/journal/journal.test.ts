@@ -1,5 +1,6 @@
 /** The journal against a model: what was said yes to is there, once, in order, whatever happened in between. */
-import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import * as nodeFs from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { JournalRecord } from '../../src/journal/record.ts';
@@ -143,6 +144,7 @@ test('random appends, faults, restarts, retention and readers never lose or repe
         if (appended.ok) for (const one of group) yes.push({ seq: one, end: appended.end });
       } else if (what < 8) {
         journal.close();
+        disk.heal();
         journal = open(dir, { fs: disk.fs, ...sizes });
       } else if (yes.length > 0) {
         const passed = random.pick(yes).end;
@@ -173,6 +175,25 @@ test('retention never touches the running segment and reports the bytes that rem
   expect(readAll(dir, journal.durable.get(), journal.oldest()).seqs.at(-1)).toBe(61);
 });
 
+test('a reopened journal that is written nothing keeps its newest segment, and with it its id, end and snapshot', () => {
+  const dir = temporaryDirectory();
+  const first = open(dir, { snapshot: () => Buffer.from('state') });
+  append(first, [1]);
+  const { id } = first;
+  const end = first.durable.get();
+  first.close();
+  for (let start = 0; start < 3; start++) {
+    const again = open(dir);
+    again.retainFrom(again.durable.get());
+    expect(again.id).toBe(id);
+    expect(again.durable.get()).toBe(end);
+    again.close();
+  }
+  const records: JournalRecord[] = [];
+  open(dir, { replay: 'from-snapshot', onRecord: replayed(records) });
+  expect(records.map((record) => record.kind)).toEqual([RecordKind.snapshot, RecordKind.batch]);
+});
+
 test('a segment that lost its end on disk costs what it lost, said as damage, and nothing after it', () => {
   const dir = temporaryDirectory();
   const journal = open(dir);
@@ -183,4 +204,76 @@ test('a segment that lost its end on disk costs what it lost, said as damage, an
   expect(skipped).toEqual(['damage']);
   expect(seqs.at(-1)).toBe(30);
   expect(seqs.length).toBe(28);
+});
+
+test('retention keeps the last segment even when nothing is open for writing: it holds the id, the totals and the state', () => {
+  const dir = temporaryDirectory();
+  const first = open(dir);
+  for (let seq = 1; seq <= 30; seq++) append(first, [seq]);
+  first.close();
+  const second = open(dir);
+  second.retainFrom(second.durable.get());
+  expect(listSegments(dir)).toHaveLength(1);
+  second.close();
+  const third = open(dir);
+  expect(third.id).toBe(first.id);
+  expect(third.totals).toEqual({ records: 30, points: 90 });
+  expect(third.durable.get()).toBe(second.durable.get());
+});
+
+test('a snapshot larger than a segment does not make every append begin a new one', () => {
+  const dir = temporaryDirectory();
+  const journal = open(dir, { snapshot: () => new Uint8Array(5000) });
+  for (let seq = 1; seq <= 20; seq++) append(journal, [seq]);
+  expect(listSegments(dir).length).toBeLessThan(5);
+  expect(readAll(dir, journal.durable.get()).seqs).toHaveLength(20);
+});
+
+test('what an earlier run left is synced before it is called durable, and a start that cannot do that fails', () => {
+  const dir = temporaryDirectory();
+  const journal = open(dir);
+  append(journal, [1]);
+  journal.close();
+  const [segment] = listSegments(dir);
+  // A kill between write and sync leaves whole records that only the page cache holds.
+  appendFileSync(segment?.path ?? '', recordOf(2));
+  const disk = failingDisk();
+  disk.failNext('fdatasync', 'EIO');
+  expect(() => open(dir, { fs: disk.fs })).toThrow(/cannot be synced.*EIO/);
+  let synced = 0;
+  const fdatasyncSync = (fd: number): void => {
+    synced++;
+    nodeFs.fdatasyncSync(fd);
+  };
+  const reopened = open(dir, { fs: { ...disk.fs, fdatasyncSync } });
+  expect(synced).toBe(1);
+  expect(readAll(dir, reopened.durable.get()).seqs).toEqual([1, 2]);
+});
+
+test('readers are shown bytes only after their sync, and those of a new segment only after its directory is synced', () => {
+  const calls: string[] = [];
+  let shown = (): number => 0;
+  const note = (call: string): void => void calls.push(`${call} at ${shown()}`);
+  const fs = {
+    ...nodeFs,
+    writevSync: (fd: number, views: readonly NodeJS.ArrayBufferView[]): number => {
+      note('write');
+      return nodeFs.writevSync(fd, views);
+    },
+    fdatasyncSync: (fd: number): void => {
+      note('sync');
+      nodeFs.fdatasyncSync(fd);
+    },
+    fsyncSync: (fd: number): void => {
+      note('directory sync');
+      nodeFs.fsyncSync(fd);
+    },
+  };
+  const journal = open(temporaryDirectory(), { fs });
+  shown = () => journal.durable.get();
+  append(journal, [1]);
+  append(journal, [2]);
+  const after = 64 + recordOf(1).length;
+  const first = ['write at 0', 'sync at 0', 'directory sync at 0', 'write at 64', 'sync at 64'];
+  expect(calls).toEqual([...first, `write at ${after}`, `sync at ${after}`]);
 });

@@ -68,6 +68,8 @@ export interface FailingDisk {
   fs: JournalFs;
   /** The next call of this kind fails once with this code; `short` writes only half. */
   failNext(call: 'writev' | 'fdatasync' | 'open', code: 'ENOSPC' | 'EIO' | 'short'): void;
+  /** What was to fail and has not yet will not. */
+  heal(): void;
 }
 
 export function failingDisk(): FailingDisk {
@@ -82,6 +84,9 @@ export function failingDisk(): FailingDisk {
   return {
     failNext: (call, code) => {
       armed = { call, code };
+    },
+    heal: () => {
+      armed = undefined;
     },
     fs: {
       ...fs,

@@ -1,7 +1,8 @@
 /** A journal as a pump's source: a cursor that never runs ahead, and totals that account for every point. */
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { CursorState } from '../../src/journal/cursor.ts';
 import { loadCursor } from '../../src/journal/cursor.ts';
 import type { Journal } from '../../src/journal/journal.ts';
 import { listSegments } from '../../src/journal/segment.ts';
@@ -68,6 +69,24 @@ test('take waits for an append and wakes with it; an aborted one ends with undef
   expect(await source.take(stop.signal)).toBeUndefined();
 });
 
+test('a cursor that could not be saved has not moved, and the same commit passes later', async () => {
+  const dir = temporaryDirectory();
+  const journal = open(dir);
+  append(journal, [1, 2]);
+  const told: number[] = [];
+  const source = sourceOf(dir, journal, { onCommit: (position) => void told.push(position) });
+  const cursors = join(dir, 'cursors');
+  writeFileSync(cursors, 'in the way of the directory');
+  const delivery = (await source.take(never)) as Delivery;
+  await expect(async () => source.commit(delivery, stored(delivery))).rejects.toThrow(/EEXIST|ENOTDIR/);
+  expect({ position: source.cursor.position, told }).toEqual({ position: 0, told: [] });
+  rmSync(cursors);
+  await source.commit(delivery, stored(delivery));
+  expect(source.cursor.position).toBe(journal.durable.get());
+  expect(told).toEqual([journal.durable.get()]);
+  expect(source.cursor.totals.recordsStored).toBe(2);
+});
+
 test("the sink's state is kept with the cursor, whole", async () => {
   const dir = temporaryDirectory();
   const journal = open(dir);
@@ -75,7 +94,7 @@ test("the sink's state is kept with the cursor, whole", async () => {
   const source = sourceOf(dir, journal);
   const delivery = (await source.take(never)) as Delivery;
   await source.commit(delivery, stored(delivery, { file: 3, length: 77 }));
-  expect(loadCursor(join(dir, 'cursors', 'one.json'))?.sink).toEqual({ file: 3, length: 77 });
+  expect((loadCursor(join(dir, 'cursors', 'one.json')) as CursorState).sink).toEqual({ file: 3, length: 77 });
 });
 
 test('segments that retention took are passed over and their points counted as dropped(journal_full), exactly', async () => {
@@ -98,24 +117,35 @@ test('segments that retention took are passed over and their points counted as d
   expect(alarms).toMatchObject([{ alarm: 'skipped', points: dropped, skipped: { why: 'retention' } }]);
 });
 
-test('a cursor beyond the end is set to the end, and one of another journal to the oldest record, both with an alarm', async () => {
+test('a damaged cursor and one of another journal begin at the oldest record, with an alarm', async () => {
   const dir = temporaryDirectory();
   const journal = open(dir);
-  append(journal, [1]);
+  append(journal, [1, 2]);
   const alarms: string[] = [];
   const onAlarm = ({ alarm }: CursorAlarm): void => void alarms.push(alarm);
   await takeSeqs(sourceOf(dir, journal));
   const path = join(dir, 'cursors', 'one.json');
-  const kept = loadCursor(path);
-  writeFileSync(path, JSON.stringify({ ...kept, position: 1e9 }));
-  const beyond = sourceOf(dir, journal, { onAlarm });
-  append(journal, [2]);
-  expect(await takeSeqs(beyond, false)).toEqual([2]);
+  const kept = loadCursor(path) as CursorState;
   writeFileSync(path, JSON.stringify({ ...kept, journalId: 5 }));
   expect(await takeSeqs(sourceOf(dir, journal, { onAlarm }), false)).toEqual([1, 2]);
   writeFileSync(path, '{"position": 12');
   expect(await takeSeqs(sourceOf(dir, journal, { onAlarm }), false)).toEqual([1, 2]);
-  expect(alarms).toEqual(['beyond_end', 'foreign_journal']);
+  expect(alarms).toEqual(['foreign_journal', 'damaged_cursor']);
+});
+
+test('a journal whose files were taken away is passed over as damage, and the source waits instead of spinning', async () => {
+  const dir = temporaryDirectory();
+  const journal = open(dir);
+  append(journal, [1, 2]);
+  const alarms: CursorAlarm[] = [];
+  const source = sourceOf(dir, journal, { onAlarm: (alarm) => void alarms.push(alarm), deliveryBytesMax: 8 });
+  for (const segment of listSegments(dir)) rmSync(segment.path);
+  const stop = new AbortController();
+  stop.abort();
+  expect(await source.take(stop.signal)).toBeUndefined();
+  const end = journal.durable.get();
+  expect(alarms).toMatchObject([{ alarm: 'skipped', skipped: { from: 0, to: end, why: 'damage' } }]);
+  expect(source.cursor.position).toBe(end);
 });
 
 test('a new cursor on a journal whose first segments are gone starts its totals where the oldest begins', async () => {

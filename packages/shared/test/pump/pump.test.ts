@@ -78,7 +78,12 @@ test('retry, halt and a throwing sink give the same records again until they are
     return answer;
   });
   const stats = await runToEnd(sourceOf([[1, 2]]), sink);
-  expect(written).toEqual([[1, 2], [1, 2], [1, 2], [1, 2]]);
+  expect(written).toEqual([
+    [1, 2],
+    [1, 2],
+    [1, 2],
+    [1, 2],
+  ]);
   expect(stats).toMatchObject({ retries: 2, halts: 1, recordsStored: 2, why: '' });
 });
 
@@ -88,7 +93,9 @@ test('rejected records that the sink names become dead letters, and the others c
   const sink = sinkOf(() => ({ kind: 'rejected', which: [1], why: 'type conflict', state: 's' }));
   await runToEnd(source, sink, dead);
   expect(dead.kept).toEqual([{ seq: 2, why: 'type conflict' }]);
-  expect(source.committed).toEqual([{ recordsStored: 2, pointsStored: 20, recordsDead: 1, pointsDead: 10, state: 's' }]);
+  expect(source.committed).toEqual([
+    { recordsStored: 2, pointsStored: 20, recordsDead: 1, pointsDead: 10, state: 's' },
+  ]);
 });
 
 test('when the sink cannot say which record is bad, halving finds exactly the bad ones', async () => {
@@ -184,4 +191,35 @@ test('a trouble is told when it begins and when it ends, not once per attempt', 
   });
   await pump.run(new AbortController().signal, new AbortController().signal);
   expect(told).toEqual(['halted no bucket', 'writing']);
+});
+
+test('a source that cannot be read is asked again until it can, and the state says why', async () => {
+  const source = sourceOf([[1]]);
+  const { take } = source;
+  let faults = 3;
+  source.take = async (signal) => {
+    if (faults-- > 0) throw new Error('EMFILE: too many open files');
+    return take(signal);
+  };
+  const whys: string[] = [];
+  const sink = sinkOf(() => ({ kind: 'stored' }));
+  const onState = ({ why }: PumpStats): void => void whys.push(why);
+  const pump = createPump({ source, sink, deadLetter: deadLetters(), backoff: FAST, onState });
+  await pump.run(new AbortController().signal, new AbortController().signal);
+  expect(source.left()).toBe(0);
+  expect(pump.stats.retries).toBe(3);
+  expect(whys[0]).toMatch(/^the source cannot be read: EMFILE/);
+});
+
+test('a source that can never be read does not keep a pump from being stopped', async () => {
+  const source = sourceOf([[1]]);
+  source.take = async () => {
+    throw new Error('EIO');
+  };
+  const stop = new AbortController();
+  const onState = (): void => stop.abort();
+  const sink = sinkOf(() => ({ kind: 'stored' }));
+  const pump = createPump({ source, sink, deadLetter: deadLetters(), backoff: FAST, onState });
+  await pump.run(stop.signal, stop.signal);
+  expect(pump.stats.state).toBe('stopped');
 });

@@ -1,0 +1,78 @@
+/** What a client is charged for its bytes, whatever form it sends them in. */
+import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { DEFAULT_WIRE_LIMITS } from '@metricstream/proto/limits.ts';
+import { createWalker } from '@metricstream/proto/walk.ts';
+import { createCounters } from '@metricstream/shared/counters.ts';
+import { expect, test } from 'vitest';
+import { createAdmission } from '../../src/admission/admission.ts';
+import { createClientTable, openClientTable } from '../../src/admission/client-table.ts';
+import { createLimiter } from '../../src/admission/limits.ts';
+import type { Exchange } from '../../src/http/types.ts';
+import { INGEST_COUNTERS } from '../../src/ingest/counters.ts';
+import { createIngest } from '../../src/ingest/ingest.ts';
+import { createDecisions, createDecisionWriter } from '../../src/rings/decisions.ts';
+import { createDoorbell, openDoorbell } from '../../src/rings/doorbell.ts';
+import { createRing } from '../../src/rings/ring-layout.ts';
+import { createRingWriter } from '../../src/rings/ring-writer.ts';
+
+const DECOMPRESSED_BYTES_MAX = 64 * 1024;
+
+/** An ingest whose clients may send 64 KiB a second; the returned function sends a body and returns the answer's status. */
+function ingestOf64KiBPerSecond(): (body: Uint8Array, encoding: string, chunked?: boolean) => number {
+  const table = openClientTable(createClientTable(16));
+  const limits = { requestsPerSecond: Infinity, bytesPerSecond: 64 * 1024, pointsPerSecond: Infinity, burstMs: 1000 };
+  const { handler } = createIngest({
+    ring: createRingWriter(createRing(64 * 1024, 1024), openDoorbell(createDoorbell())),
+    admission: createAdmission(table, createLimiter(table, limits), createDecisionWriter(createDecisions(64))),
+    walk: createWalker(DEFAULT_WIRE_LIMITS),
+    counters: createCounters<string>(INGEST_COUNTERS),
+    ack: 'journal',
+    decompressedBytesMax: DECOMPRESSED_BYTES_MAX,
+    onFault: () => {},
+  });
+  return (body, encoding, chunked = false) => {
+    const headers: Record<string, string> = {
+      'content-type': 'application/x-protobuf',
+      'client-id': 'c',
+      'content-encoding': encoding,
+    };
+    let status = 0;
+    const exchange: Exchange = {
+      method: 'POST',
+      path: '/v1/batches',
+      query: '',
+      header: (name) => headers[name] ?? '',
+      contentLength: chunked ? -1 : body.length,
+      remote: 'test',
+      context: undefined,
+      answer: (answer) => void (status = answer.status),
+    };
+    const refusal = handler.head(exchange);
+    if (refusal) return refusal.status;
+    handler.body(exchange, body);
+    return status;
+  };
+}
+
+test('a chunked body is held to the limit of bytes like one of declared length', () => {
+  for (const chunked of [false, true]) {
+    const send = ingestOf64KiBPerSecond();
+    const statuses = Array.from({ length: 20 }, () => send(new Uint8Array(32 * 1024), '', chunked));
+    expect(statuses.filter((status) => status !== 429).length).toBeLessThanOrEqual(4);
+  }
+});
+
+test('a small body that decompresses to a large one is charged as what it becomes', () => {
+  const zeros = Buffer.alloc(DECOMPRESSED_BYTES_MAX);
+  for (const [encoding, body] of [
+    ['gzip', gzipSync(zeros)],
+    ['zstd', zstdCompressSync(zeros)],
+    ['gzip', gzipSync(Buffer.alloc(4 * DECOMPRESSED_BYTES_MAX))],
+    ['gzip', gzipSync(zeros).subarray(0, -1)],
+  ] as const) {
+    const send = ingestOf64KiBPerSecond();
+    const statuses = Array.from({ length: 20 }, () => send(body, encoding));
+    expect(statuses[0]).toBeLessThan(429);
+    expect(statuses.filter((status) => status !== 429).length).toBeLessThanOrEqual(3);
+  }
+});

@@ -1,0 +1,263 @@
+/** From a request to its answer over a real ring, journal and group commit: who is told what, and not before when. */
+import * as fs from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate as turnEnd } from 'node:timers/promises';
+import { encodeBatch } from '@metricstream/proto/encode.ts';
+import { DEFAULT_WIRE_LIMITS } from '@metricstream/proto/limits.ts';
+import { createWalker } from '@metricstream/proto/walk.ts';
+import { createCounters } from '@metricstream/shared/counters.ts';
+import { openJournal } from '@metricstream/shared/journal/journal.ts';
+import { openJournalReader } from '@metricstream/shared/journal/reader.ts';
+import { expect, onTestFinished, test } from 'vitest';
+import { createAdmission } from '../../src/admission/admission.ts';
+import { createClientTable, openClientTable } from '../../src/admission/client-table.ts';
+import type { ClientLimits } from '../../src/admission/limits.ts';
+import { createLimiter } from '../../src/admission/limits.ts';
+import { monotonicTicks } from '../../src/admission/monotonic.ts';
+import type { Exchange } from '../../src/http/types.ts';
+import { INGEST_COUNTERS } from '../../src/ingest/counters.ts';
+import { createIngest } from '../../src/ingest/ingest.ts';
+import { JOURNAL_COUNTERS } from '../../src/journal-thread/counters.ts';
+import { createGroupCommit } from '../../src/journal-thread/group-commit.ts';
+import { createLedger } from '../../src/ledger/ledger.ts';
+import { createDecisions, createDecisionWriter } from '../../src/rings/decisions.ts';
+import { createDoorbell, openDoorbell } from '../../src/rings/doorbell.ts';
+import { createRing } from '../../src/rings/ring-layout.ts';
+import { createRingReader } from '../../src/rings/ring-reader.ts';
+import { createRingWriter } from '../../src/rings/ring-writer.ts';
+
+function batchOf(seq: number, value = seq): Uint8Array {
+  return encodeBatch({
+    clientId: 'c',
+    epoch: 1024,
+    seq,
+    schemaVersion: 1,
+    agentVersion: 'test',
+    configHash: 0n,
+    pointsSampledTotal: seq,
+    droppedTotal: [],
+    resource: [],
+    series: [{ name: 'test.value', unit: 'count', kind: 'float', labels: [] }],
+    timesUnixNano: [1_764_000_000_000_000_000n],
+    values: Float64Array.of(value),
+  });
+}
+
+const UNLIMITED = { requestsPerSecond: Infinity, bytesPerSecond: Infinity, pointsPerSecond: Infinity, burstMs: 1000 };
+
+function rig(ack: 'journal' | 'memory' = 'journal', ringBytes = 64 * 1024, limits: ClientLimits = UNLIMITED) {
+  const dir = mkdtempSync(join(tmpdir(), 'ms-ingest-'));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  const events: string[] = [];
+  const shared = createRing(ringBytes, 1024);
+  const ring = createRingWriter(shared, openDoorbell(createDoorbell()));
+  const reader = createRingReader(shared);
+  let syncFails = false;
+  const journal = openJournal({
+    dir,
+    segmentBytesMax: 1 << 20,
+    replay: 'all',
+    onRecord: () => {},
+    nowUnixMs: () => 1,
+    fs: {
+      ...fs,
+      fdatasyncSync(fd) {
+        events.push('sync');
+        if (ring.settled() !== settledBefore) events.push('settled before the sync returned');
+        if (syncFails) throw new Error('EIO');
+        fs.fdatasyncSync(fd);
+      },
+    },
+  });
+  const commit = createGroupCommit({
+    journal,
+    ledger: createLedger(),
+    counters: createCounters(JOURNAL_COUNTERS),
+    hasRoom: () => true,
+    onFailure: () => {},
+    onConflict: () => {},
+  });
+  const table = openClientTable(createClientTable(16));
+  const limiter = createLimiter(table, limits);
+  const counters = createCounters<string>(INGEST_COUNTERS);
+  const ingest = createIngest({
+    ring,
+    admission: createAdmission(table, limiter, createDecisionWriter(createDecisions(64))),
+    walk: createWalker({ ...DEFAULT_WIRE_LIMITS }),
+    counters,
+    ack,
+    decompressedBytesMax: 8192,
+    onFault: () => {},
+  });
+  void ingest.answerSettled();
+  let settledBefore = ring.settled();
+
+  /** One request, head and body. Its answer is told in `events` as `name: status`, unless its client is `gone`. */
+  function send(name: string, batch: Uint8Array, gone = false): void {
+    const headers: Record<string, string> = { 'content-type': 'application/x-protobuf', 'client-id': 'c' };
+    const exchange: Exchange = {
+      method: 'POST',
+      path: '/v1/batches',
+      query: '',
+      header: (field) => headers[field] ?? '',
+      contentLength: batch.length,
+      remote: 'test',
+      context: undefined,
+      answer: ({ status }) => void (gone || events.push(`${name}: ${status}`)),
+    };
+    const refusal = ingest.handler.head(exchange);
+    if (refusal) exchange.answer(refusal);
+    else ingest.handler.body(exchange, batch);
+  }
+
+  return {
+    counters,
+    events,
+    send,
+    turn: () => ingest.handler.turn?.(),
+    /** What the client may still send. */
+    left(kind: 'bytes' | 'points'): number {
+      const nowTicks = monotonicTicks();
+      return limiter.remaining(table.find('c', nowTicks), kind, nowTicks);
+    },
+    failSyncs: (fails: boolean) => {
+      syncFails = fails;
+    },
+    /** The journal thread's part, then as many turns as the answers may take. */
+    async round(): Promise<void> {
+      settledBefore = ring.settled();
+      commit([reader]);
+      for (let i = 0; i < 50 && ingest.holds() > 0; i++) await turnEnd();
+    },
+    seqsOnDisk(): number[] {
+      const seqs: number[] = [];
+      const journalReader = openJournalReader(dir);
+      for (let at = 0; at < journal.durable.get(); ) {
+        const chunk = journalReader.read(at, journal.durable.get(), 1 << 20);
+        seqs.push(...chunk.records.map(({ seq }) => seq));
+        at = chunk.next;
+      }
+      return seqs;
+    },
+  };
+}
+
+test('no yes leaves before the sync has returned', async () => {
+  const { send, turn, round, events } = rig();
+  send('first', batchOf(1));
+  send('second', batchOf(2));
+  turn();
+  for (let i = 0; i < 20; i++) await turnEnd();
+  expect(events).toEqual([]);
+  await round();
+  // The journal's first segment is synced when it is begun.
+  expect(events).toEqual(['sync', 'sync', 'first: 200', 'second: 200']);
+});
+
+test('when the sync fails everybody gets 503, and the same bytes are taken as new when they come again', async () => {
+  const { send, turn, round, events, failSyncs, seqsOnDisk, counters } = rig();
+  send('one', batchOf(1));
+  turn();
+  await round();
+  failSyncs(true);
+  send('two', batchOf(2));
+  send('two again', batchOf(2));
+  send('two, other bytes', batchOf(2, 99));
+  turn();
+  events.length = 0;
+  await round();
+  expect(events).toEqual(['sync', 'two: 503', 'two again: 503', 'two, other bytes: 503']);
+  expect(seqsOnDisk()).toEqual([1]);
+  failSyncs(false);
+  send('two', batchOf(2));
+  turn();
+  await round();
+  expect(events.at(-1)).toBe('two: 200');
+  expect(seqsOnDisk()).toEqual([1, 2]);
+  expect([counters.get('accepted'), counters.get('duplicates'), counters.get('points')]).toEqual([2, 0, 2]);
+});
+
+test('each exchange of a mixed group gets its own verdict, also behind one whose client is gone', async () => {
+  const { send, turn, round, events, seqsOnDisk } = rig();
+  send('new', batchOf(1));
+  send('broken', batchOf(2).subarray(0, 30));
+  send('gone', batchOf(2), true);
+  send('duplicate', batchOf(1));
+  send('conflict', batchOf(1, 99));
+  send('last', batchOf(3));
+  turn();
+  expect(events).toEqual(['broken: 400']);
+  await round();
+  expect(events.slice(1)).toEqual(['sync', 'sync', 'new: 200', 'duplicate: 200', 'conflict: 409', 'last: 200']);
+  expect(seqsOnDisk(), 'the batch of a client that left is kept: it was whole').toEqual([1, 2, 3]);
+});
+
+test('a full ring is 503 at once, holds nothing of the batch, and takes it when there is room', async () => {
+  const { send, turn, round, events, counters, seqsOnDisk } = rig('journal', 4096);
+  let seq = 0;
+  while (counters.get('refused_ring_full') === 0) send(`${++seq}`, batchOf(seq));
+  expect(events).toEqual([`${seq}: 503`]);
+  turn();
+  await round();
+  expect(events.filter((event) => event.endsWith('200'))).toHaveLength(seq - 1);
+  send('again', batchOf(seq));
+  turn();
+  await round();
+  expect(events.at(-1)).toBe('again: 200');
+  expect(seqsOnDisk()).toEqual(Array.from({ length: seq }, (_, i) => i + 1));
+});
+
+test('many laps of a small ring: every answer is that of its own batch', async () => {
+  const { send, turn, round, events } = rig('journal', 4096);
+  for (let seq = 1; seq <= 200; seq += 4) {
+    for (let i = 0; i < 4; i++) send(`${seq + i}`, batchOf(seq + i));
+    send(`${seq} once more`, batchOf(seq));
+    send(`not ${seq}`, batchOf(seq, 0.5));
+    turn();
+    events.length = 0;
+    await round();
+    const yes = [0, 1, 2, 3].map((i) => `${seq + i}: 200`);
+    expect(events.filter((event) => event !== 'sync')).toEqual([...yes, `${seq} once more: 200`, `not ${seq}: 409`]);
+  }
+});
+
+test('with ack: memory the yes leaves at once, and what the journal could not take then is counted as lost', async () => {
+  const { send, turn, round, events, failSyncs, counters, seqsOnDisk } = rig('memory');
+  failSyncs(true);
+  send('one', batchOf(1));
+  turn();
+  expect(events).toEqual(['one: 200']);
+  await round();
+  expect([counters.get('lostBatches'), counters.get('lostPoints')]).toEqual([1, 1]);
+  failSyncs(false);
+  send('two', batchOf(2));
+  turn();
+  await round();
+  expect(counters.get('lostBatches')).toBe(1);
+  expect(seqsOnDisk()).toEqual([2]);
+});
+
+test('what we could not take is given back in bytes, what we took is owed in points', async () => {
+  // What comes back by itself while the test runs is far less than a batch.
+  const limits = { requestsPerSecond: 1000, bytesPerSecond: 100, pointsPerSecond: 0.1, burstMs: 30_000 };
+  const { send, turn, round, events, failSyncs, left } = rig('journal', 64 * 1024, limits);
+  const batch = batchOf(1);
+  const [bytes, points] = [left('bytes'), left('points')];
+  const half = batch.length / 2;
+  failSyncs(true);
+  send('one', batch);
+  expect(left('bytes')).toBeLessThan(bytes - half);
+  turn();
+  await round();
+  expect(events.at(-1)).toBe('one: 503');
+  expect(left('bytes')).toBeGreaterThan(bytes - half);
+  failSyncs(false);
+  send('one', batch);
+  turn();
+  await round();
+  expect(events.at(-1)).toBe('one: 200');
+  expect(left('bytes')).toBeLessThan(bytes - half);
+  expect(left('points')).toBeLessThan(points);
+});

@@ -1,0 +1,21 @@
+/** Whatever sizes the configuration allows, the limits that follow from them do not contradict each other. */
+import { assertWireLimits } from '@metricstream/proto/limits.ts';
+import { parseConfig } from '@metricstream/shared/config/load.ts';
+import { expect, test } from 'vitest';
+import { collectorSpec } from '../../src/config.ts';
+import { ingestSettings } from '../../src/ingest/settings.ts';
+import { createRing } from '../../src/rings/ring-layout.ts';
+
+test.each(['1KiB', '8KiB', '64KiB', '1MiB', '16MiB'])(
+  'limits.decompressed: %s gives limits that fit each other',
+  (size) => {
+    for (const more of ['', 'series_per_batch: 1', 'series_per_batch: 1000000']) {
+      const text = `{journal: {ring: 128MiB}, limits: {decompressed: ${size}, body: 1KiB, ${more}}}`;
+      const parsed = parseConfig(text, collectorSpec, {});
+      if (!parsed.ok) throw new Error(JSON.stringify(parsed.faults));
+      const settings = ingestSettings(parsed.config, new SharedArrayBuffer(8), new SharedArrayBuffer(8));
+      expect(() => assertWireLimits(settings.wire), more).not.toThrow();
+      expect(() => createRing(settings.ringBytes, settings.frameBytesMax)).not.toThrow();
+    }
+  },
+);

@@ -1,0 +1,75 @@
+/** The journal's thread as main sees it: how it says that it cannot start, and how it leaves. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { crc32 } from 'node:zlib';
+import { encodeSegmentHeader, segmentName } from '@metricstream/shared/journal/segment.ts';
+import { expect, onTestFinished, test } from 'vitest';
+import { startJournalThread } from '../../src/journal-thread/start.ts';
+import { closeRing, createRing } from '../../src/rings/ring-layout.ts';
+import { openDoorbell } from '../../src/rings/doorbell.ts';
+import { createRingWriter } from '../../src/rings/ring-writer.ts';
+
+const MiB = 1024 * 1024;
+
+function settingsFor(dir: string) {
+  const log = { level: 'error', format: 'json' } as const;
+  return { dir, segmentBytesMax: MiB, journalBytesMax: 16 * MiB, lingerMs: 0, sinks: [], log };
+}
+
+function temporaryDirectory(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'ms-journal-thread-'));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+function writeNewerSegment(dir: string): void {
+  const header = encodeSegmentHeader({ base: 0, createdUnixMs: 1, journalId: 1, recordsBefore: 0, pointsBefore: 0 });
+  const view = new DataView(header.buffer);
+  view.setUint32(4, 99, true);
+  view.setUint32(48, crc32(header.subarray(0, 48)), true);
+  writeFileSync(join(dir, segmentName(0)), header);
+}
+
+test('a journal that cannot be opened is said in its own words, and is no death of a running thread', async () => {
+  const dir = temporaryDirectory();
+  writeNewerSegment(dir);
+  const deaths: string[] = [];
+  const start = startJournalThread(settingsFor(dir), (why) => void deaths.push(why));
+  await expect(start).rejects.toMatchObject({
+    code: 'journal_newer',
+    message: expect.stringContaining('later version'),
+  });
+  await delay(200);
+  expect(deaths, 'who starts it has the reason already').toEqual([]);
+});
+
+test('a thread that ends while it should run says why', async () => {
+  const died = Promise.withResolvers<string>();
+  const thread = await startJournalThread(settingsFor(temporaryDirectory()), died.resolve);
+  const ring = createRing(4096, 1024);
+  const writer = createRingWriter(ring, openDoorbell(thread.doorbell));
+  thread.addRing(ring);
+  // A frame whose length is beyond the ring's: only a fault of this program could write it.
+  const at = writer.tryReserve(64);
+  writer.view.setUint32(at, 4000, true);
+  writer.commitReserve(64);
+  writer.publish();
+  expect(await died.promise).toMatch(/ring is damaged: a frame of 4000 bytes/);
+});
+
+test('it leaves when every ring is closed and empty, not before', async () => {
+  const thread = await startJournalThread(settingsFor(temporaryDirectory()), () => {});
+  const ring = createRing(4096, 1024);
+  thread.addRing(ring);
+  let left = false;
+  const stopped = thread.stop().then(() => {
+    left = true;
+  });
+  await delay(50);
+  expect(left).toBe(false);
+  closeRing(ring);
+  await stopped;
+  expect(left).toBe(true);
+});
