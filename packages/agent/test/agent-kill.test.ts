@@ -10,7 +10,9 @@ describe('an agent that is killed', () => {
     collector.behave = (count) => (count % 5 === 0 ? 'cut' : count % 7 === 0 ? 'busy' : 'ok');
     const dir = tempDir();
     const path = configFile(dir, collector.url, 100);
-    for (let kill = 0; kill < 12; kill++) {
+    const epochsAcked = (): number => new Set([...collector.acked.values()].map((batch) => batch.epoch)).size;
+    // A kill may fall before the agent's first own batch; go on until half a dozen epochs have got through.
+    for (let kill = 0; kill < 12 || epochsAcked() < 6; kill++) {
       const agent = start('run', '-c', path);
       const target = collector.requests + 1 + random.below(6);
       await collector.until(() => collector.requests >= target);
