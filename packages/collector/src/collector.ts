@@ -171,11 +171,7 @@ function bringBack(cursorPath: string, { journalId, end }: { journalId: number; 
     throw new MetricStreamError('directory_unusable', text, { cause });
   }
   if (position !== undefined)
-    log.error('the cursor stood beyond the end of the journal and was set to it', {
-      cursor: cursorPath,
-      position,
-      end,
-    });
+    log.error("sink jsonl: the cursor stood beyond the journal's end and was set to it", { position, end });
 }
 
 function adminStep(config: CollectorConfig, parts: Parts, log: Log): Step {

@@ -24,8 +24,10 @@ import { createGroupCommit } from './group-commit.ts';
 import type { FromJournalThread, JournalThreadData, ToJournalThread } from './messages.ts';
 import { createRetention } from './retention.ts';
 
-/** Of a segment, at most one such part is the snapshot it begins with. */
-const SEGMENT_PARTS_MIN = 4;
+/** A segment begins with a snapshot; it shall be mostly records. */
+const SNAPSHOT_PART_MAX = 1 / 4;
+/** Room for the one client that has all the epochs and gaps there may be, and for others beside it. */
+const SNAPSHOT_BYTES_MIN = 1024 * 1024;
 const SLEEP_MS_MAX = 500;
 const LOG_INTERVAL_MS = 5000;
 
@@ -53,11 +55,11 @@ function openAll(data: JournalThreadData, ledger: Ledger): Journal {
 function run(data: JournalThreadData, port: MessagePort): void {
   const post = (message: FromJournalThread): void => port.postMessage(message);
   const seldom = throttled(createLog({ component: 'collector', ...data.log }), LOG_INTERVAL_MS);
-  const ledger = createLedger({
-    ...DEFAULT_LEDGER_LIMITS,
-    // Every segment begins with one.
-    snapshotBytesMax: Math.min(DEFAULT_LEDGER_LIMITS.snapshotBytesMax, data.segmentBytesMax / SEGMENT_PARTS_MIN),
-  });
+  const snapshotBytesMax = Math.max(
+    SNAPSHOT_BYTES_MIN,
+    Math.min(DEFAULT_LEDGER_LIMITS.snapshotBytesMax, data.segmentBytesMax * SNAPSHOT_PART_MAX),
+  );
+  const ledger = createLedger({ ...DEFAULT_LEDGER_LIMITS, snapshotBytesMax });
   const journal = openAll(data, ledger);
   const counters = openCounters(JOURNAL_COUNTERS, data.counters);
   const retention = createRetention({

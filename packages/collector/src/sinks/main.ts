@@ -82,7 +82,7 @@ async function run(data: SinkThreadData, port: MessagePort): Promise<void> {
     backoff: BACKOFF,
     onState(stats) {
       publish(source, stats, counters);
-      port.postMessage({ message: 'state', state: stats.state, why: stats.why } satisfies FromSinkThread);
+      port.postMessage({ state: stats.state, why: stats.why } satisfies FromSinkThread);
     },
   });
   publish(source, pump.stats, counters);
@@ -93,7 +93,7 @@ async function run(data: SinkThreadData, port: MessagePort): Promise<void> {
     drain.abort();
     setTimeout(() => abort.abort(), told.drainMs).unref();
   });
-  port.postMessage({ message: 'ready' } satisfies FromSinkThread);
+  port.postMessage({ state: 'idle', why: '' } satisfies FromSinkThread);
   await pump.run(drain.signal, abort.signal);
   publish(source, pump.stats, counters);
   source.close();
@@ -103,7 +103,7 @@ async function run(data: SinkThreadData, port: MessagePort): Promise<void> {
 if (parentPort) {
   const port = parentPort;
   run(workerData as SinkThreadData, port).catch((error: unknown) => {
-    port.postMessage({ message: 'failed', why: messageOf(error) } satisfies FromSinkThread);
+    port.postMessage({ state: 'failed', why: messageOf(error) } satisfies FromSinkThread);
     port.close();
   });
 }

@@ -20,7 +20,8 @@ export interface ToSinkThread {
   drainMs: number;
 }
 
-export type FromSinkThread =
-  | { message: 'ready' }
-  | { message: 'state'; state: PumpStats['state']; why: string }
-  | { message: 'failed'; why: string };
+/** What the pump does, and why when it is in trouble; `failed`: the thread ends. */
+export interface FromSinkThread {
+  state: PumpStats['state'] | 'failed';
+  why: string;
+}

@@ -46,13 +46,7 @@ export function startSinkThread(settings: SinkSettings, position: DurablePositio
   let said = { state: 'starting', why: '' };
   let worker: Worker | undefined;
 
-  function hear(message: FromSinkThread): void {
-    if (message.message === 'ready') {
-      said = { state: 'idle', why: '' };
-      return;
-    }
-    const { why } = message;
-    const state = message.message === 'state' ? message.state : 'failed';
+  function hear({ state, why }: FromSinkThread): void {
     const trouble = why !== '';
     if (trouble && why !== said.why) log.error(`sink ${name}: ${state}`, { why });
     if (!trouble && said.why !== '') log.info(`sink ${name}: going on`, { after: said.why });
@@ -64,11 +58,11 @@ export function startSinkThread(settings: SinkSettings, position: DurablePositio
       try {
         worker = spawnWorker('sink', `sink-${name}`, data);
         worker.on('message', hear);
-        worker.on('error', (error) => hear({ message: 'failed', why: messageOf(error) }));
+        worker.on('error', (error) => hear({ state: 'failed', why: messageOf(error) }));
         await threadEnd(worker);
       } catch (error) {
         // The system has no thread to give.
-        hear({ message: 'failed', why: messageOf(error) });
+        hear({ state: 'failed', why: messageOf(error) });
       }
       if (!stopping.signal.aborted) await sleep(RESTART_AFTER_MS, stopping.signal);
     }

@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
+import { RecordKind, recordLength, writeRecord } from '@metricstream/shared/journal/record.ts';
 import { encodeSegmentHeader, segmentName } from '@metricstream/shared/journal/segment.ts';
 import { expect, onTestFinished, test } from 'vitest';
 import { startJournalThread } from '../../src/journal-thread/start.ts';
-import { closeRing, createRing } from '../../src/rings/ring-layout.ts';
 import { openDoorbell } from '../../src/rings/doorbell.ts';
+import { closeRing, createRing, readContiguousSeq, readVerdict, RingVerdict } from '../../src/rings/ring-layout.ts';
+import type { RingWriter } from '../../src/rings/ring-writer.ts';
 import { createRingWriter } from '../../src/rings/ring-writer.ts';
 
 const MiB = 1024 * 1024;
@@ -57,6 +59,60 @@ test('a thread that ends while it should run says why', async () => {
   writer.commitReserve(64);
   writer.publish();
   expect(await died.promise).toMatch(/ring is damaged: a frame of 4000 bytes/);
+});
+
+function put(writer: RingWriter, seq: number): void {
+  const body = new Uint8Array(100).fill(seq);
+  const at = writer.tryReserve(recordLength(1, body.length));
+  const head = { kind: RecordKind.batch, lane: 0, clientId: 'c', points: 2, epoch: 1, seq, oldestSeq: 0 } as const;
+  writer.commitReserve(writeRecord(writer.bytes, writer.view, at, { ...head, receivedUnixMs: 5 }, body));
+  writer.publish();
+}
+
+/** Waits for the next settled frame. @returns its verdict and contiguous seq. */
+async function verdictOf(writer: RingWriter): Promise<[verdict: number, contiguousSeq: number]> {
+  let seen = writer.settled();
+  let at = writer.nextSettled();
+  for (; at === -1; at = writer.nextSettled()) {
+    await delay(1);
+    seen = writer.settled();
+  }
+  const found: [number, number] = [readVerdict(writer.view, at), readContiguousSeq(writer.view, at)];
+  writer.release(seen);
+  return found;
+}
+
+test('what is known stays known over restarts and rotations, from the snapshot and from what follows it', async () => {
+  const dir = temporaryDirectory();
+  for (let run = 0; run < 3; run++) {
+    const thread = await startJournalThread({ ...settingsFor(dir), segmentBytesMax: 4096 }, () => {});
+    const ring = createRing(8192, 1024);
+    const writer = createRingWriter(ring, openDoorbell(thread.doorbell));
+    thread.addRing(ring);
+    // 25 of them fill a segment: the first run ends in its second one, the others begin behind a snapshot alone.
+    for (let seq = 1; seq <= 40; seq++) {
+      put(writer, seq);
+      const expected = run === 0 ? [RingVerdict.durable, seq] : [RingVerdict.duplicate, 40 + run];
+      expect(await verdictOf(writer), `run ${run}, seq ${seq}`).toEqual(expected);
+    }
+    put(writer, 41 + run);
+    expect(await verdictOf(writer)).toEqual([RingVerdict.durable, 41 + run]);
+    expect(thread.counters.get('pointsTotal')).toBeLessThanOrEqual(2 * (41 + run));
+    writer.close();
+    await thread.stop();
+    expect(thread.counters.get('pointsTotal')).toBe(2 * (41 + run));
+  }
+});
+
+test('what a worker had published is made durable though its ring was closed before anybody looked at it', async () => {
+  const thread = await startJournalThread(settingsFor(temporaryDirectory()), () => {});
+  const ring = createRing(8192, 1024);
+  const writer = createRingWriter(ring, openDoorbell(thread.doorbell));
+  put(writer, 1);
+  closeRing(ring);
+  thread.addRing(ring);
+  await thread.stop();
+  expect(thread.counters.get('pointsTotal')).toBe(2);
 });
 
 test('it leaves when every ring is closed and empty, not before', async () => {

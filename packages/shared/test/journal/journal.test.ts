@@ -124,6 +124,24 @@ test('a failed write or sync leaves no trace, and the next append goes to a new 
   }
 });
 
+test('a failed group that could not be cut is not read back either, before recovery and after', () => {
+  const dir = temporaryDirectory();
+  const disk = failingDisk();
+  const ftruncateSync = (): void => {
+    throw new Error('EIO');
+  };
+  const journal = open(dir, { fs: { ...disk.fs, ftruncateSync } });
+  append(journal, [1]);
+  disk.failNext('fdatasync', 'EIO');
+  expect(append(journal, [2])).toMatchObject({ ok: false });
+  expect(append(journal, [3])).toMatchObject({ ok: true });
+  expect(readAll(dir, journal.durable.get())).toEqual({ seqs: [1, 3], skipped: [] });
+  const records: JournalRecord[] = [];
+  const reopened = open(dir, { onRecord: replayed(records) });
+  expect(records.map(({ seq }) => seq)).toEqual([1, 3]);
+  expect(reopened.totals.records).toBe(2);
+});
+
 test('random appends, faults, restarts, retention and readers never lose or repeat what was said yes to', () => {
   const random = seeded(20_261_123);
   for (let round = 0; round < 20; round++) {

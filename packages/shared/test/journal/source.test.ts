@@ -39,6 +39,27 @@ async function takeSeqs(source: JournalSource, commit = true): Promise<number[]>
   return seqs;
 }
 
+test('it waits on the position it saw, so that what became durable meanwhile wakes it', async () => {
+  const dir = temporaryDirectory();
+  const journal = open(dir);
+  const stop = new AbortController();
+  // The cursor's first position, then the look of `take`.
+  const looks = [0, 0];
+  const waitedOn: number[] = [];
+  const durable = {
+    ...journal.durable,
+    // Another thread advances it before anybody looks again.
+    get: () => looks.shift() ?? 8,
+    async changed(seen: number): Promise<void> {
+      waitedOn.push(seen);
+      stop.abort();
+    },
+  };
+  const source = sourceOf(dir, journal, { durable });
+  await source.take(stop.signal);
+  expect(waitedOn).toEqual([0]);
+});
+
 test('a source goes on behind what was committed, and gives again what was not', async () => {
   const dir = temporaryDirectory();
   const journal = open(dir);
