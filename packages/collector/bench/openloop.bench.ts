@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Bench, BenchOptions, BenchRow } from '../../../test/bench/bench.ts';
 import { type LoadResult, runLoad } from '../../../test/bench/load/load.ts';
-import { startBenchCollector, startPeer } from './servers.ts';
+import { startBenchCollector, startFloor, startPeer } from './servers.ts';
 
 const RATE = 22_530;
 const CONNECTIONS = 100;
@@ -32,16 +32,27 @@ function appendSyncP50Ms(): number {
   return took.toSorted((a, b) => a - b)[APPENDS >> 1] as number;
 }
 
-type Contestant = 'ack: memory' | 'ack: journal' | 'plain Node server';
-const CONTESTANTS: readonly Contestant[] = ['ack: memory', 'ack: journal', 'plain Node server'];
+const CONTESTANTS = {
+  'ack: memory': () => startBenchCollector('memory', false),
+  'ack: journal': () => startBenchCollector('journal', false),
+  'C epoll server that only answers': startFloor,
+  'plain Node server': startPeer,
+} as const;
+type Contestant = keyof typeof CONTESTANTS;
+const NAMES = Object.keys(CONTESTANTS) as Contestant[];
 
 async function measure(contestant: Contestant, seconds: number): Promise<LoadResult> {
-  const server =
-    contestant === 'plain Node server'
-      ? await startPeer()
-      : await startBenchCollector(contestant === 'ack: memory' ? 'memory' : 'journal', false);
+  const server = await CONTESTANTS[contestant]();
   try {
-    return await runLoad({ port: server.port, connections: CONNECTIONS, rate: RATE, seconds, warmupSeconds: 2 });
+    const result = await runLoad({
+      port: server.port,
+      connections: CONNECTIONS,
+      rate: RATE,
+      seconds,
+      warmupSeconds: 2,
+    });
+    // So far behind that nothing that was due in time was answered in time: there is no mean, and it is no zero.
+    return result.ok === 0 ? { ...result, meanMs: Number.POSITIVE_INFINITY } : result;
   } finally {
     await server.stop();
   }
@@ -49,18 +60,19 @@ async function measure(contestant: Contestant, seconds: number): Promise<LoadRes
 
 async function run({ rounds, quick, progress }: BenchOptions): Promise<BenchRow[]> {
   const best = new Map<Contestant, LoadResult>();
-  const means = new Map<Contestant, number[]>(CONTESTANTS.map((contestant) => [contestant, []]));
+  const means = new Map<Contestant, number[]>(NAMES.map((contestant) => [contestant, []]));
   let diskMs = Infinity;
   for (let round = 1; round <= (quick ? 1 : rounds); round++) {
     diskMs = Math.min(diskMs, appendSyncP50Ms());
-    for (const contestant of CONTESTANTS) {
+    for (const contestant of NAMES) {
       progress(`round ${round}: ${contestant}`);
       const result = await measure(contestant, quick ? 1 : SECONDS);
       means.get(contestant)?.push(result.meanMs);
-      if (result.meanMs < (best.get(contestant)?.meanMs ?? Infinity)) best.set(contestant, result);
+      const before = best.get(contestant);
+      if (!before || result.meanMs < before.meanMs) best.set(contestant, result);
     }
   }
-  const rows = CONTESTANTS.flatMap((contestant) =>
+  const rows = NAMES.flatMap((contestant) =>
     rowsOf(contestant, best.get(contestant) as LoadResult, means.get(contestant) ?? []),
   );
   const journal = best.get('ack: journal')?.meanMs ?? 0;
@@ -75,13 +87,13 @@ async function run({ rounds, quick, progress }: BenchOptions): Promise<BenchRow[
 }
 
 function rowsOf(contestant: Contestant, result: LoadResult, means: number[]): BenchRow[] {
-  const success = (result.ok / (result.ok + result.other)) * 100;
+  const success = result.ok === 0 ? 0 : (result.ok / (result.ok + result.other)) * 100;
   const spread = `p50 ${result.p50Ms} p99 ${result.p99Ms} max ${result.maxMs}; means of the rounds ${means.map((ms) => ms.toFixed(3)).join(' ')}`;
   const hold = contestant === 'ack: memory' ? { hold: { op: '<=', value: 0.25 } as const } : {};
   return [
     { what: `${contestant}: mean`, value: result.meanMs, unit: 'ms', note: spread, ...hold },
     {
-      what: `${contestant}: answered 200`,
+      what: `${contestant}: answered 2xx`,
       value: success,
       unit: '%',
       hold: { op: '>=', value: 100 },
@@ -92,6 +104,7 @@ function rowsOf(contestant: Contestant, result: LoadResult, means: number[]): Be
 
 export const bench: Bench = {
   name: 'openloop',
-  title: '22,530 evenly paced requests per second on 100 connections, beside a plain Node server and the disk',
+  title:
+    '22,530 evenly paced requests per second on 100 connections, beside a C server, a plain Node server and the disk',
   run,
 };

@@ -7,8 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { compile } from '../../../test/bench/load/load.ts';
 
 const COLLECTOR = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+const CEILING = fileURLToPath(new URL('./http-ceiling.c', import.meta.url));
 const PEER = fileURLToPath(new URL('./peer-server.ts', import.meta.url));
 
 export interface BenchServer {
@@ -46,14 +48,21 @@ export async function startPeer(): Promise<BenchServer> {
   return benchServer(child, Number(line), dir);
 }
 
-function benchServer(child: ChildProcess, port: number, dir: string): BenchServer {
+/** The least a server can do on this kernel: C, epoll, a constant answer. What it needs is the machine's floor. */
+export async function startFloor(): Promise<BenchServer> {
+  const child = spawn(compile(CEILING), [], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
+  return benchServer(child, Number(line), undefined);
+}
+
+function benchServer(child: ChildProcess, port: number, dir: string | undefined): BenchServer {
   return {
     pid: child.pid as number,
     port,
     async stop() {
       child.kill('SIGTERM');
       if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-      rmSync(dir, { recursive: true, force: true });
+      if (dir !== undefined) rmSync(dir, { recursive: true, force: true });
     },
   };
 }
