@@ -22,6 +22,7 @@ import type { ConfigSpec, CrossFault } from '@metricstream/shared/config/load.ts
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '@metricstream/shared/log.ts';
 import { formatDuration } from '@metricstream/shared/units.ts';
 import { z } from 'zod';
+import type { SamplerGroups, SamplerOptions } from './samplers/options.ts';
 
 const MiB = 1024 * 1024;
 const TiB = 1024 * 1024 * MiB;
@@ -118,19 +119,6 @@ const schema = z.strictObject({
 
 type AgentFile = z.output<typeof schema>;
 
-/** Which measurements are sampled, and how. */
-export interface AgentGroups {
-  readonly cpu: { readonly enabled: boolean; readonly perCore: boolean };
-  readonly mem: { readonly enabled: boolean };
-  readonly swap: { readonly enabled: boolean };
-  readonly disk: { readonly enabled: boolean; readonly ignoreFstypes: readonly string[] };
-  readonly diskio: { readonly enabled: boolean; readonly devices: readonly string[] };
-  readonly net: { readonly enabled: boolean; readonly interfaces: readonly string[] };
-  readonly system: { readonly enabled: boolean };
-  /** `intervalMs` is never shorter than the collection's own. */
-  readonly processes: { readonly enabled: boolean; readonly intervalMs: number };
-}
-
 /** What the agent runs on. */
 export interface AgentConfig {
   /** '' when one is to be created, and kept in `stateDir`. */
@@ -147,14 +135,13 @@ export interface AgentConfig {
     readonly timeoutMs: number;
   };
   readonly stateDir: string;
-  readonly collection: {
+  /** The processes' own interval is never shorter than the collection's. */
+  readonly collection: SamplerOptions & {
     readonly intervalMs: number;
     /** The host's fixed phase lies in [0, jitterMs). */
     readonly jitterMs: number;
     /** Of one sampler in one sweep. */
     readonly timeoutMs: number;
-    readonly source: 'auto' | 'procfs' | 'systeminformation';
-    readonly groups: AgentGroups;
   };
   readonly batch: { readonly sweeps: number };
   readonly retry: { readonly initialMs: number; readonly maxMs: number };
@@ -218,7 +205,7 @@ function options<T extends object>(value: boolean | T, defaults: T): T & { enabl
   return typeof value === 'boolean' ? { enabled: value, ...defaults } : { enabled: true, ...value };
 }
 
-function shapeGroups(file: AgentFile['collection']): AgentGroups {
+function shapeGroups(file: AgentFile['collection']): SamplerGroups {
   const { groups: given, interval } = file;
   const cpu = options(given.cpu, { per_core: false });
   const disk = options(given.disk, { ignore_fstypes: IGNORED_FSTYPES });
