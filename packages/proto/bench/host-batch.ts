@@ -2,18 +2,8 @@
  * Batches as a small server's agent would push them, for benches and tests: 60 series (16 cpu, 6 mem, 15 disk, 15 net,
  * 5 system, 3 processes), names and labels Telegraf's, values drifting as they do. Seeded, so equal calls give equal bytes.
  */
+import { mulberry32 } from '@metricstream/shared/testing/seeded.ts';
 import type { Batch, Series, SeriesKind } from '../src/batch.ts';
-
-/** @returns a generator of numbers in [0, 1), the same for the same seed (mulberry32). */
-export function mulberry32(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 function series(name: string, unit: string, kind: SeriesKind, labels: Series['labels'] = []): Series {
   return { name, unit, kind, labels };

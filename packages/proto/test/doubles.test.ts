@@ -1,6 +1,6 @@
 /** Numbers told from the rest, at every place of a chunk and of memory. */
 import { expect, it } from 'vitest';
-import { mulberry32 } from '../bench/host-batch.ts';
+import { mulberry32 } from '@metricstream/shared/testing/seeded.ts';
 import { countNaN } from '../src/doubles.ts';
 
 it('counts NaNs and finds the first infinity as Number.isNaN and isFinite do', () => {

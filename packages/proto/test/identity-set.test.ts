@@ -1,6 +1,6 @@
 /** Members that come twice, found whatever their hashes are. */
 import { expect, it } from 'vitest';
-import { mulberry32 } from '../bench/host-batch.ts';
+import { mulberry32 } from '@metricstream/shared/testing/seeded.ts';
 import { createIdentitySet, HASH_SEED } from '../src/identity-set.ts';
 import { DEFAULT_WIRE_LIMITS } from '../src/limits.ts';
 import { createWalker } from '../src/walk.ts';

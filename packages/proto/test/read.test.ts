@@ -1,6 +1,6 @@
 /** The reader: identity of series sets, its bounds, points, and bytes that are no batch. */
 import { expect, it } from 'vitest';
-import { mulberry32 } from '../bench/host-batch.ts';
+import { mulberry32 } from '@metricstream/shared/testing/seeded.ts';
 import type { Series } from '../src/batch.ts';
 import { encodeBatch } from '../src/encode.ts';
 import { createSeriesSetCache, forEachPoint, readBatch } from '../src/read.ts';

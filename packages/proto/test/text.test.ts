@@ -1,6 +1,6 @@
 /** The UTF-8 check against the platform's own decoder. */
 import { expect, it } from 'vitest';
-import { mulberry32 } from '../bench/host-batch.ts';
+import { mulberry32 } from '@metricstream/shared/testing/seeded.ts';
 import { CONTROL_CHARACTER, checkText, NOT_UTF8, TEXT_OK } from '../src/text.ts';
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

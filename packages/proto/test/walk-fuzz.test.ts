@@ -3,7 +3,8 @@
  * sees the same in it. Seeded; a failure prints the seed, the round and the bytes.
  */
 import { expect, it } from 'vitest';
-import { hostBatch, mulberry32 } from '../bench/host-batch.ts';
+import { mulberry32 } from '@metricstream/shared/testing/seeded.ts';
+import { hostBatch } from '../bench/host-batch.ts';
 import { encodeBatch } from '../src/encode.ts';
 import { DEFAULT_WIRE_LIMITS } from '../src/limits.ts';
 import { createSeriesSetCache, readBatch } from '../src/read.ts';

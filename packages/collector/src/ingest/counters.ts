@@ -32,9 +32,6 @@ export const REJECTED_REASONS = [
 ] as const;
 export type RejectedReason = (typeof REJECTED_REASONS)[number];
 
-/** Upper bounds in seconds of the request histogram; the last bucket is +Inf. */
-export const LATENCY_BOUNDS_S = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5] as const;
-
 export const INGEST_COUNTERS = [
   'accepted',
   'duplicates',
@@ -45,8 +42,6 @@ export const INGEST_COUNTERS = [
   'connections',
   'ringUsedBytes',
   'latencySumS',
-  ...LATENCY_BOUNDS_S.map((_, i) => `latency${i}` as const),
-  'latencyInf',
   ...REFUSED_REASONS.map((reason) => `refused_${reason}` as const),
   ...REJECTED_REASONS.map((reason) => `rejected_${reason}` as const),
   ...REASONS.map((reason) => `http_${reason}` as const),

@@ -12,7 +12,6 @@ import { readContiguousSeq, readVerdict, RingVerdict } from '../rings/ring-layou
 import type { Admission } from '../admission/admission.ts';
 import { ackAnswer } from './acks.ts';
 import type { RefusedReason, RejectedReason } from './counters.ts';
-import { LATENCY_BOUNDS_S } from './counters.ts';
 import { decompress } from './decompress.ts';
 import { createFifo } from './fifo.ts';
 import { refused, rejected } from './refusals.ts';
@@ -137,7 +136,7 @@ export function createIngest(options: IngestOptions): Ingest {
 
   function settle(at: number, nowMs: number): void {
     const { exchange, request, receivedUnixMs } = held.shift() as Held;
-    observeLatency(counters, (nowMs - request.bodyMs) / 1000);
+    counters.add('latencySumS', (nowMs - request.bodyMs) / 1000);
     const verdict = readVerdict(ring.view, at);
     if (options.ack === 'memory') return countLost(request, verdict);
     if (verdict === RingVerdict.durable || verdict === RingVerdict.duplicate) {
@@ -181,14 +180,4 @@ export function createIngest(options: IngestOptions): Ingest {
 
   const malformed: Handler['malformed'] = (_status, reason) => counters.add(`http_${reason}`, 1);
   return { handler: { head, body, turn, malformed, failed: options.onFault }, answerSettled, holds: held.size };
-}
-
-function observeLatency(counters: Counters<string>, seconds: number): void {
-  counters.add('latencySumS', seconds);
-  for (let i = 0; i < LATENCY_BOUNDS_S.length; i++) {
-    if (seconds > (LATENCY_BOUNDS_S[i] as number)) continue;
-    counters.add(`latency${i}`, 1);
-    return;
-  }
-  counters.add('latencyInf', 1);
 }

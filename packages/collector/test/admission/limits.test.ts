@@ -6,7 +6,8 @@ import { createClientTable, openClientTable } from '../../src/admission/client-t
 import type { ClientLimits, Limiter, LimitKind } from '../../src/admission/limits.ts';
 import { createLimiter } from '../../src/admission/limits.ts';
 import { TICKS_PER_MS, TICKS_PER_SECOND } from '../../src/admission/monotonic.ts';
-import { between, mulberry32 } from '../rings/random.ts';
+import { mulberry32 } from '@metricstream/shared/testing/seeded.ts';
+import { between } from '../rings/random.ts';
 import type { TableData, TableResult } from './admission-worker.ts';
 
 const START = 3_600 * TICKS_PER_SECOND;

@@ -2,7 +2,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { openDoorbell } from '../../src/rings/doorbell.ts';
 import { createRingReader } from '../../src/rings/ring-reader.ts';
-import { between, mulberry32 } from './random.ts';
+import { mulberry32 } from '@metricstream/shared/testing/seeded.ts';
+import { between } from './random.ts';
 import { frameBytesOf, isStressFrame } from './stress-frame.ts';
 
 export interface StressData {

@@ -1,7 +1,8 @@
 import { describe, expect, test, vi } from 'vitest';
 import { RING_WORD } from '../../src/rings/ring-layout.ts';
 import { createRingWriter, SETTLED_FALLBACK_MS } from '../../src/rings/ring-writer.ts';
-import { between, mulberry32 } from './random.ts';
+import { mulberry32 } from '@metricstream/shared/testing/seeded.ts';
+import { between } from './random.ts';
 import { push, type RingPair, ringPair } from './rings.ts';
 
 /** A frame as the model sees it. */

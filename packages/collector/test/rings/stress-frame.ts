@@ -1,5 +1,5 @@
 /** The frames of the cross-thread test: each is as long as its number says and carries that number in every word. */
-import { mulberry32 } from './random.ts';
+import { mulberry32 } from '@metricstream/shared/testing/seeded.ts';
 
 /** @returns the length of frame `number`, a multiple of 8 from 8 on; both threads compute it. */
 export function frameBytesOf(number: number, seed: number, frameBytesMax: number): number {

@@ -10,17 +10,22 @@ export interface Seeded {
   bytes(length: number): Uint8Array;
 }
 
-/** Mulberry32. @param seed MS_TEST_SEED when set, so that a printed seed can be given back. */
-export function seeded(seed: number): Seeded {
-  const given = process.env['MS_TEST_SEED'];
-  const start = (given === undefined ? seed : Number(given)) >>> 0;
-  let state = start;
-  function next(): number {
+/** @returns a generator of numbers in [0, 1), the same for the same seed (mulberry32). */
+export function mulberry32(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
     state = (state + 0x6d2b79f5) | 0;
     let t = Math.imul(state ^ (state >>> 15), 1 | state);
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  }
+  };
+}
+
+/** @param seed MS_TEST_SEED when set, so that a printed seed can be given back. */
+export function seeded(seed: number): Seeded {
+  const given = process.env['MS_TEST_SEED'];
+  const start = (given === undefined ? seed : Number(given)) >>> 0;
+  const next = mulberry32(start);
   const int = (below: number): number => Math.floor(next() * below);
   return {
     seed: start,

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Appender } from '../../../src/sinks/jsonl/append.ts';
 import { CREATE_FLAGS, createAppender } from '../../../src/sinks/jsonl/append.ts';
 import { faultyOpen, noFaults } from './faulty-file.ts';
-import { mulberry32 } from './helpers.ts';
+import { mulberry32 } from '@metricstream/shared/testing/seeded.ts';
 
 let dir: string;
 beforeEach(() => {

@@ -11,7 +11,8 @@ import { zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createJsonlSink } from '../../../src/sinks/jsonl/jsonl-sink.ts';
 import { faultyOpen, noFaults } from './faulty-file.ts';
-import { deliveryOf, mulberry32, never, recordOf, valuesIn } from './helpers.ts';
+import { mulberry32 } from '@metricstream/shared/testing/seeded.ts';
+import { deliveryOf, never, recordOf, valuesIn } from './helpers.ts';
 
 let root: string;
 let dir: string;

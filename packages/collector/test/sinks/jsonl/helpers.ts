@@ -62,17 +62,6 @@ export function valuesIn(dir: string): number[] {
 
 export const never = new AbortController().signal;
 
-/** Seeded randomness: a fraction in [0, 1). */
-export function mulberry32(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 /** @returns the bytes of all buffers that are in use: what only awaits its collection is collected first. */
 export function bufferBytesInUse(): number {
   setFlagsFromString('--expose-gc');
