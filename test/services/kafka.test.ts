@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import { available, sharedKafka, startKafka } from './index.ts';
+import { brokersAlive } from './kafka-wire.ts';
+
+describe.runIf(await available('kafka'))('Apache Kafka', () => {
+  const alive = (address = '') => brokersAlive(address, AbortSignal.timeout(1000));
+
+  it('is shared by all who ask', async () => {
+    const [one, other] = await Promise.all([sharedKafka(), sharedKafka()]);
+    expect(other).toEqual(one);
+    expect(await alive(one.brokers[0])).toEqual([1]);
+  });
+
+  it('is gone after kill9, and back on the same port after start', async () => {
+    const kafka = await startKafka();
+    const [pid = 0] = kafka.pids;
+    await kafka.kill9();
+    expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+    await expect(alive(kafka.brokers[0])).rejects.toThrow('ECONNREFUSED');
+    await kafka.start();
+    expect(await alive(kafka.brokers[0])).toEqual([1]);
+    expect(kafka.pids).not.toContain(pid);
+  });
+
+  it('as three nodes goes on without one of them, which can come back', async () => {
+    const kafka = await startKafka({ nodes: 3 });
+    const all = [1, 2, 3];
+    expect(await Promise.all(kafka.brokers.map(alive))).toEqual([all, all, all]);
+    await kafka.kill9(2);
+    await expect.poll(() => alive(kafka.brokers[0]), { timeout: 10_000 }).toEqual([1, 3]);
+    await kafka.start(2);
+    expect(await alive(kafka.brokers[1])).toContain(2);
+    await kafka.stop();
+  });
+});
