@@ -1,8 +1,10 @@
 /** Whether the servers and tools that a test file needs can be had here; says loudly why not, so that no skip is silent. */
 import { debianProgram } from './debian.ts';
+import { flinkLibs } from './flink.ts';
 import { influx1Program } from './influx1.ts';
 import { javaCommand, jdkCommand } from './java.ts';
 import { kafkaClassPath } from './kafka-jars.ts';
+import { vmalertProgram } from './vmalert.ts';
 
 const kafka = () => Promise.all([javaCommand(), kafkaClassPath()]);
 const victoriametrics = () => debianProgram({ name: 'victoria-metrics', pkg: 'victoria-metrics' });
@@ -12,8 +14,11 @@ const needs = {
   /** An instance of one's own; also `javaPartitions`, `readTopic`, `kafkaAdmin`. */
   kafka: async () => Promise.all([kafka(), jdkCommand('javac')]),
   kafkaTls: async () => Promise.all([kafka(), jdkCommand('keytool')]),
+  kcat: () => debianProgram({ name: 'kcat', pkg: 'kcat' }),
+  flink: () => Promise.all([javaCommand(), jdkCommand('javac'), flinkLibs()]),
   influx1: influx1Program,
   victoriametrics,
+  vmalert: vmalertProgram,
   sharedKafka: async () => process.env.MS_TEST_KAFKA_BROKERS ?? kafka(),
   sharedInflux1: async () => process.env.MS_TEST_INFLUX_URL ?? influx1Program(),
   sharedVictoriaMetrics: async () => process.env.MS_TEST_VICTORIAMETRICS_URL ?? victoriametrics(),

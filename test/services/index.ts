@@ -11,11 +11,16 @@
 import { endServers } from './server.ts';
 
 export { available, type Need } from './available.ts';
+export { flinkLibs } from './flink.ts';
+export { javaCommand, jdkCommand, quickJava } from './java.ts';
 export { type Influx1, type Influx1Options, type Influx1Series, queryInflux1, startInflux1 } from './influx1.ts';
 export { type KafkaCluster, type KafkaOptions, startKafka } from './kafka.ts';
+export { type GroupPartition, type KafkaAdmin, kafkaAdmin, type PartitionState } from './kafka-admin.ts';
+export { javaPartitions, kcat, type Message, readTopic } from './kafka-readers.ts';
 export { endServers } from './server.ts';
 export { givenInflux2, sharedInflux1, sharedKafka, sharedVictoriaMetrics } from './shared.ts';
 export { startVictoriaMetrics, type VictoriaMetrics, type VictoriaMetricsOptions } from './victoria-metrics.ts';
+export { type Alert, startVmalert, type Vmalert, type VmalertOptions, vmalertProgram } from './vmalert.ts';
 
 // Only in the process of a test file: this module is also imported by benches, and by the run's main process.
 if (process.env.VITEST_POOL_ID !== undefined) {
