@@ -12,6 +12,15 @@ import { endServers } from './server.ts';
 
 export { available, type Need } from './available.ts';
 export { flinkLibs } from './flink.ts';
+export {
+  type Influx2Fault,
+  type Influx2Options,
+  type Influx2StandIn,
+  type Influx2Write,
+  startInflux2StandIn,
+} from './influx2/stand-in.ts';
+export { type FieldValue, parseLines } from './influx2/line-protocol.ts';
+export { type StoredPoint } from './influx2/point-store.ts';
 export { javaCommand, jdkCommand, quickJava } from './java.ts';
 export { type Influx1, type Influx1Options, type Influx1Series, queryInflux1, startInflux1 } from './influx1.ts';
 export { type KafkaCluster, type KafkaOptions, startKafka } from './kafka.ts';
@@ -19,7 +28,13 @@ export { type GroupPartition, type KafkaAdmin, kafkaAdmin, type PartitionState }
 export { javaPartitions, kcat, type Message, readTopic } from './kafka-readers.ts';
 export { endServers } from './server.ts';
 export { givenInflux2, sharedInflux1, sharedKafka, sharedVictoriaMetrics } from './shared.ts';
-export { startVictoriaMetrics, type VictoriaMetrics, type VictoriaMetricsOptions } from './victoria-metrics.ts';
+export {
+  exportVictoriaMetrics,
+  flushVictoriaMetrics,
+  startVictoriaMetrics,
+  type VictoriaMetrics,
+  type VictoriaMetricsOptions,
+} from './victoria-metrics.ts';
 export { type Alert, startVmalert, type Vmalert, type VmalertOptions, vmalertProgram } from './vmalert.ts';
 
 // Only in the process of a test file: this module is also imported by benches, and by the run's main process.

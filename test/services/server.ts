@@ -46,7 +46,7 @@ export interface Server {
   lastWords(): string;
 }
 
-const servers = new Set<Server>();
+const enders = new Set<() => Promise<void>>();
 
 /** A directory for one server. */
 export function serverDir(name: string): Promise<string> {
@@ -56,25 +56,31 @@ export function serverDir(name: string): Promise<string> {
 /** Starts a server; resolves when it serves, rejects with its last words when it does not. */
 export async function launch(plan: ServerPlan): Promise<Server> {
   const server = createServer(plan);
-  servers.add(server);
+  const end = endLater(async () => {
+    await server.kill9();
+    await server.stop();
+  });
   try {
     await server.start();
     return server;
   } catch (error) {
-    await server.kill9();
-    await server.stop();
+    await end();
     throw error;
   }
 }
 
 /** Kills every server that this process started and removes their data. */
 export async function endServers(): Promise<void> {
-  await Promise.all(
-    [...servers].map(async (server) => {
-      await server.kill9();
-      await server.stop();
-    }),
-  );
+  await Promise.all([...enders].map((end) => end()));
+}
+
+/** Has `end` called by `endServers`, unless the function that this gives was called before: it does the same. */
+export function endLater(end: () => Promise<void>): () => Promise<void> {
+  const once = async () => {
+    if (enders.delete(once)) await end();
+  };
+  enders.add(once);
+  return once;
 }
 
 function createServer(plan: ServerPlan): Server {
@@ -113,7 +119,6 @@ function createServer(plan: ServerPlan): Server {
       await running?.ended;
       clearTimeout(killer);
       await rm(dir, { recursive: true, force: true });
-      servers.delete(server);
     },
     lastWords: () => readTail(log),
   };

@@ -13,7 +13,7 @@ export interface VictoriaMetrics extends Server {
   url: string;
 }
 
-/** Starts a VictoriaMetrics of its own. What was written is found at once, and stays for 100 years. */
+/** Starts a VictoriaMetrics of its own, which keeps everything for 100 years; `kill9` loses the last seconds. */
 export async function startVictoriaMetrics({ args = [] }: VictoriaMetricsOptions = {}): Promise<VictoriaMetrics> {
   const program = await debianProgram({ name: 'victoria-metrics', pkg: 'victoria-metrics' });
   const [[port = 0], dir] = await Promise.all([freePorts(1), serverDir('victoria-metrics')]);
@@ -35,4 +35,32 @@ export async function startVictoriaMetrics({ args = [] }: VictoriaMetricsOptions
     isReady: async (signal) => (await fetch(`${url}/health`, { signal })).ok,
   });
   return Object.assign(server, { url });
+}
+
+/**
+ * Makes what was written be found by queries. Without it that takes a second; ten, when a query came before that found
+ * nothing, since that is remembered.
+ */
+export async function flushVictoriaMetrics(url: string): Promise<void> {
+  const response = await fetch(`${url}/internal/force_flush`);
+  if (!response.ok) throw new Error(`VictoriaMetrics at ${url} did not flush: ${response.status}`);
+}
+
+/** A series as it is stored: every raw sample, also those with the same time. */
+export interface ExportedSeries {
+  /** The name as `__name__`, and the labels. */
+  metric: Record<string, string>;
+  values: number[];
+  timestamps: number[];
+}
+
+/** All samples of the series that the selector (`cpu_usage{host="a"}`) matches, after a flush. */
+export async function exportVictoriaMetrics(url: string, selector: string): Promise<ExportedSeries[]> {
+  await flushVictoriaMetrics(url);
+  // By default the range ends now, and now is up to a second ago.
+  const rangeEnd = Math.ceil(Date.now() / 1000) + 3600;
+  const response = await fetch(`${url}/api/v1/export?match[]=${encodeURIComponent(selector)}&start=0&end=${rangeEnd}`);
+  const text = await response.text();
+  if (!response.ok) throw new Error(`VictoriaMetrics at ${url} answered ${response.status}: ${text}`);
+  return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as ExportedSeries]));
 }
