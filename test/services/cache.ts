@@ -3,7 +3,7 @@
  * its own and renamed into place when it is finished, so that a reader sees all of it or nothing. A lock keeps others
  * from doing the same work at once; if ever two do it all the same, the first rename wins and both get its entry.
  */
-import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -41,6 +41,9 @@ export async function cached({ name, lock = name, make, root = cacheDir }: Cache
 }
 
 async function fill({ name, dir, make, root }: Required<Omit<CacheEntry, 'lock'>> & { dir: string }): Promise<void> {
+  // Of who died while it held the lock that is ours now.
+  const left = (await readdir(root)).filter((entry) => entry.startsWith(`${name}.draft-`));
+  await Promise.all(left.map((entry) => rm(join(root, entry), { recursive: true, force: true })));
   const draft = await mkdtemp(join(root, `${name}.draft-`));
   try {
     const versions = await make(draft);

@@ -52,7 +52,10 @@ export function javaPartitions(keys: string[], partitions: number): Promise<numb
   return askKafka<number>('partitions', { keys, partitions });
 }
 
-/** Runs kcat to its end; gives what it printed. Give `-e` when consuming, or it waits for more. */
+/**
+ * Runs kcat to its end; gives what it printed. Give `-e` when consuming, or it waits for more. Before
+ * librdkafka 2.6.1 it cannot do SCRAM with a Kafka 4.
+ */
 export async function kcat(args: string[], input: string | Uint8Array = ''): Promise<string> {
   const { command, env } = await debianProgram({ name: 'kcat', pkg: 'kcat' });
   return (await run(command, args, { env, input, timeoutMs: 30_000 })).toString('utf8');

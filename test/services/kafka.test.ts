@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { available, sharedKafka, startKafka } from './index.ts';
+import { available, kafkaAdmin, kcat, readTopic, sharedKafka, startKafka } from './index.ts';
 import { brokersAlive } from './kafka-wire.ts';
 
-describe.runIf(await available('kafka'))('Apache Kafka', () => {
+describe.runIf(await available('kafka', 'sharedKafka', 'kcat'))('Apache Kafka', () => {
   const alive = (address = '') => brokersAlive(address, AbortSignal.timeout(1000));
 
   it('is shared by all who ask', async () => {
@@ -11,15 +11,19 @@ describe.runIf(await available('kafka'))('Apache Kafka', () => {
     expect(await alive(one.brokers[0])).toEqual([1]);
   });
 
-  it('is gone after kill9, and back on the same port after start', async () => {
+  it('is gone after kill9, and back on the same port with its messages after start', async () => {
     const kafka = await startKafka();
-    const [pid = 0] = kafka.pids;
+    const { brokers, pids } = kafka;
+    const [pid = 0] = pids;
+    await kafkaAdmin(brokers).createTopic({ topic: 'kept', partitions: 1 });
+    await kcat(['-b', brokers.join(','), '-t', 'kept', '-P'], 'one\ntwo\n');
     await kafka.kill9();
     expect(() => process.kill(pid, 0)).toThrow('ESRCH');
     await expect(alive(kafka.brokers[0])).rejects.toThrow('ECONNREFUSED');
     await kafka.start();
     expect(await alive(kafka.brokers[0])).toEqual([1]);
     expect(kafka.pids).not.toContain(pid);
+    expect((await readTopic(brokers, 'kept')).map(({ value }) => String(value))).toEqual(['one', 'two']);
   });
 
   it('as three nodes goes on without one of them, which can come back', async () => {

@@ -17,12 +17,18 @@ export interface RunOptions {
 export function run(command: string, args: string[], options: RunOptions = {}): Promise<Buffer> {
   const { cwd, env, input, timeoutMs = 60_000 } = options;
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: 'pipe', timeout: timeoutMs });
+    const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: 'pipe', detached: true });
+    // The whole group: what a tool has started would keep its pipes open.
+    const timer = setTimeout(() => child.pid !== undefined && process.kill(-child.pid, 'SIGKILL'), timeoutMs);
     const [out, said]: [Buffer[], Buffer[]] = [[], []];
     child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
     child.stderr.on('data', (chunk: Buffer) => said.push(chunk));
-    child.on('error', (error) => reject(new Error(`cannot run ${command}: ${error.message}`)));
+    child.on('error', (error) => {
+      clearTimeout(timer);
+      reject(new Error(`cannot run ${command}: ${error.message}`));
+    });
     child.on('close', (code, signal) => {
+      clearTimeout(timer);
       if (code === 0) return resolve(Buffer.concat(out));
       const how = signal === null ? `exit code ${code}` : `${signal} within ${timeoutMs} ms`;
       const words = Buffer.concat([...out, ...said])
