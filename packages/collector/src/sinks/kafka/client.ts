@@ -84,6 +84,14 @@ export interface GroupLag {
   lag: number;
 }
 
+/** A partition that is being tried again and again. */
+export interface Trouble {
+  topic: string;
+  partition: number;
+  why: string;
+  sinceUnixMs: number;
+}
+
 /** What one broker of the list answers when it is asked alone. */
 export type BrokerAnswer = { up: true; cluster: ClusterDescription } | { up: false; why: string; fix: string };
 
@@ -95,11 +103,13 @@ export interface KafkaClient {
   /** Resolves once a broker has answered (credentials are good then); tries until the signal is aborted, then rejects. */
   connect(signal: AbortSignal): Promise<void>;
   /**
-   * Writes to one partition. At most one call per partition at a time (a second one throws: order would be lost).
-   * Stays pending through an outage, trying several times a second, and answers soon after the broker's return. An
-   * aborted signal ends the wait at once with `retry`. Never rejects.
+   * Writes to one partition. At most one call per partition at a time: a second one is a fault of the program, and the only
+   * thing that rejects. Stays pending through an outage, trying several times a second, and answers soon after the
+   * broker's return; `troubles` tells meanwhile. An aborted signal ends the wait at once with `retry`.
    */
   produce(request: ProduceRequest, signal: AbortSignal): Promise<ProduceOutcome>;
+  /** Partitions whose `produce` is pending because it failed at least once. */
+  troubles(): Trouble[];
   cluster(): Promise<ClusterDescription>;
   /** Undefined: there is no such topic. */
   describeTopic(topic: string): Promise<TopicDescription | undefined>;
