@@ -13,12 +13,12 @@ async function emptyRoot(): Promise<string> {
   return root;
 }
 
-const cacheModule = new URL('cache.ts', import.meta.url).href;
+const cacheModule = new URL('./cache.ts', import.meta.url).href;
 
 /** Asks for an entry whose making is noted in the file `made`, and takes a while. */
 const asking = (root: string) => `
   import { appendFile, readFile, writeFile } from 'node:fs/promises';
-  const { cached } = await import('${cacheModule}');
+  const { cached } = await import(${JSON.stringify(cacheModule)});
   const dir = await cached({
     name: 'thing-1',
     root: '${root}',

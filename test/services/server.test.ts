@@ -7,6 +7,8 @@ import { expect, it, onTestFinished } from 'vitest';
 import { freePorts } from './ports.ts';
 import { launch, type ServerPlan, serverDir } from './server.ts';
 
+const serverModule = new URL('./server.ts', import.meta.url).href;
+
 /** A server of one line of Node: every answer is its process id. */
 const program = (port: number) =>
   `require('node:http').createServer((_, r) => r.end(String(process.pid))).listen(${port}, '127.0.0.1')`;
@@ -61,7 +63,7 @@ it('a server that never serves is told of with what it answered last, and is kil
 it('a server and its data do not outlive a process that is killed', async () => {
   const [[port = 0], dir] = await Promise.all([freePorts(1), serverDir('test')]);
   const script = `
-    const { launch } = await import('${new URL('server.ts', import.meta.url).href}');
+    const { launch } = await import(${JSON.stringify(serverModule)});
     const server = await launch({
       name: 'leashed',
       dir: '${dir}',
@@ -77,6 +79,7 @@ it('a server and its data do not outlive a process that is killed', async () => 
   onTestFinished(() => void parent.kill('SIGKILL'));
   const [line] = (await once(createInterface({ input: parent.stdout }), 'line')) as [string];
   const pid = Number(line);
+  onTestFinished(() => void (isAlive(pid) && process.kill(pid, 'SIGKILL')));
   expect(isAlive(pid)).toBe(true);
   expect(existsSync(join(dir, 'server.log'))).toBe(true);
   parent.kill('SIGKILL');
