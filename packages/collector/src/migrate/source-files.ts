@@ -3,7 +3,7 @@
  * their choice and their bytes, and promises: a file is read whole under either of its names, whichever it has when it
  * is opened; `set-aside/` and half-made files are left out; memory holds one block.
  */
-import { createReadStream } from 'node:fs';
+import type { ReadStream } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { createZstdDecompress } from 'node:zlib';
@@ -92,7 +92,7 @@ export async function* readBlocks({ dir, name }: SourceFile): AsyncGenerator<Buf
   throw new FileFault('it has gone while the files were read');
 }
 
-async function* decompressed(file: ReturnType<typeof createReadStream>): AsyncGenerator<Buffer> {
+async function* decompressed(file: ReadStream): AsyncGenerator<Buffer> {
   const plain = createZstdDecompress();
   file.on('error', (error) => plain.destroy(error));
   file.pipe(plain);
