@@ -151,9 +151,11 @@ export function isAbsent(fault: Fault): boolean {
   return ABSENT.has(fault.type ?? '');
 }
 
-export function absentReason({ topic, partition }: Pick<Where, 'topic' | 'partition'>): string {
-  const what = partition === undefined ? `topic ${topic}` : `topic ${topic}, partition ${partition}`;
-  return `${what} is not there: make it with "metricstream-collector setup kafka"`;
+/** @param partition when the topic is there and this partition is not. */
+export function absentReason(topic: string, partition?: number): string {
+  const setup = 'metricstream-collector setup kafka';
+  if (partition === undefined) return `topic ${topic} is not there: make it with "${setup}"`;
+  return `topic ${topic} has no partition ${partition}: grow it with "${setup} --add-partitions"`;
 }
 
 /** The outcome of a produce that failed with this. */
@@ -174,7 +176,7 @@ export function errorOf(error: unknown, where: Where): MetricStreamError {
   const fault = faultOf(error);
   const halt = haltReason(fault, where);
   if (halt !== undefined) return new MetricStreamError('config_invalid', `${halt.why}: ${halt.fix}`, { cause: error });
-  if (isAbsent(fault)) return new MetricStreamError('config_invalid', absentReason(where));
+  if (isAbsent(fault)) return new MetricStreamError('config_invalid', absentReason(where.topic ?? ''));
   const { why, fix } = reachReason(fault, where.connection.brokers.join(', '));
   const said = fault.type === undefined ? why : `Kafka answers ${fault.type}: ${fault.message}`;
   return new MetricStreamError('unreachable', fault.type === undefined ? `${said}: ${fix}` : said);

@@ -57,7 +57,7 @@ interface Channel {
 }
 
 /** What one try comes to: an end, or the reason to go on. */
-type Tried = { done: ProduceOutcome } | { again: string; absent: boolean };
+type Tried = { done: ProduceOutcome } | { again: string; absent: 'topic' | 'partition' | undefined };
 
 export function createProducers({ connection, compression, log }: ProducerOptions): Producers {
   const channels: Channel[] = [];
@@ -119,13 +119,13 @@ export function createProducers({ connection, compression, log }: ProducerOption
         return { done: { kind: 'stored', baseOffset } };
       }
       drop(channel);
-      return { again: `${name} is not named by the broker's answer: it may not be there`, absent: true };
+      return { again: `${name} is not named by the broker's answer: it may not be there`, absent: 'partition' };
     } catch (error) {
       const fault = faultOf(error);
       if (!isAnswer(fault) || ++channel.answers >= ANSWERS_MAX) drop(channel);
       const outcome = outcomeOf(fault, { connection, topic, partition });
       if (outcome.kind !== 'retry' || outcome.suspect === true) return { done: outcome };
-      return { again: outcome.why, absent: isAbsent(fault) };
+      return { again: outcome.why, absent: isAbsent(fault) ? 'topic' : undefined };
     }
   }
 
@@ -135,8 +135,8 @@ export function createProducers({ connection, compression, log }: ProducerOption
     const channel = channelOf(partition);
     let absentMs = 0;
     let waitMs = RETRY.initialRetryTime;
-    for (let why = 'not tried'; ; ) {
-      if (stop.aborted) return { kind: 'retry', why: `topic ${topic}, partition ${partition}: given up, ${why}` };
+    for (let why = `${nameOf(topic, partition)}: not tried`; ; ) {
+      if (stop.aborted) return { kind: 'retry', why: `${why} (given up)` };
       const triedMs = performance.now();
       const tried = await attempt(channel, request, stop);
       if ('done' in tried) return tried.done;
@@ -144,8 +144,9 @@ export function createProducers({ connection, compression, log }: ProducerOption
       noteTrouble(request, why);
       await sleep(waitMs * (1 + RETRY.factor * (2 * Math.random() - 1)), stop);
       waitMs = Math.min(waitMs * RETRY.multiplier, RETRY.maxRetryTime);
-      absentMs = tried.absent ? absentMs + performance.now() - triedMs : 0;
-      if (absentMs >= ABSENT_MS) return { kind: 'halt', why: absentReason(request) };
+      absentMs = tried.absent === undefined ? 0 : absentMs + performance.now() - triedMs;
+      if (absentMs >= ABSENT_MS)
+        return { kind: 'halt', why: absentReason(topic, tried.absent === 'partition' ? partition : undefined) };
     }
   }
 
