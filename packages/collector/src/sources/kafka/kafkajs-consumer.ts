@@ -1,0 +1,143 @@
+/**
+ * A KafkaConsumer by kafkajs: with sinks/kafka/kafkajs.ts the only place that knows the library. Owns one membership of the
+ * group after another: kafkajs stops for good on some errors, goes silent on others, and joins anew in the middle of
+ * fetching when a leader moves; each ends the session here, and the next one begins at the committed offsets.
+ *
+ * The handler it calls hands every batch on at once and returns, so that the fetching, and the heartbeats with it, go on
+ * while batches are held.
+ */
+import { backoffMs } from '@metricstream/shared/backoff.ts';
+import { sleep } from '@metricstream/shared/clock.ts';
+import { messageOf } from '@metricstream/shared/errors.ts';
+import { throttled } from '@metricstream/shared/log.ts';
+import type { KafkaConsumer, KafkaConsumerOptions } from './consumer.ts';
+import { createHeld } from './kafkajs-held.ts';
+import { type ArrivedBatch, type Membership, startMembership } from './kafkajs-membership.ts';
+
+const HELD_BYTES_MAX = 16 * 1024 * 1024;
+const PARTITION_BYTES_MAX = 1024 * 1024;
+const SESSION_TIMEOUT_MS = 10_000;
+const RESTART_BACKOFF = { initialMs: 200, maxMs: 5000 };
+const COMMIT_WAIT_MS = 200;
+const LOG_EVERY_MS = 30_000;
+
+export function openKafkaConsumer(options: KafkaConsumerOptions): KafkaConsumer {
+  const { group, topic, log } = options;
+  const seldom = throttled(log, LOG_EVERY_MS);
+  const closing = new AbortController();
+  const takers = new Set<() => void>();
+  const figures = { rebalances: 0, restarts: 0, missed: 0 };
+  let membership: Membership | undefined;
+  let joins = 0;
+  let failures = 0;
+  let seed = 0;
+  const held = createHeld({
+    bytesMax: options.heldBytesMax ?? HELD_BYTES_MAX,
+    pause: (partition) => membership?.pause(partition),
+    resume: (partition) => membership?.resume(partition),
+  });
+
+  function wake(): void {
+    for (const taker of takers) taker();
+    takers.clear();
+  }
+
+  function lose(): void {
+    const had = held.revoke();
+    if (had.length > 0) options.onRevoked?.(had);
+  }
+
+  function gain(partitions: readonly number[]): void {
+    lose();
+    if (joins++ > 0) figures.rebalances++;
+    failures = 0;
+    held.assign(partitions);
+    log.info('kafka partitions assigned', { group, topic, partitions: partitions.join(' ') });
+    options.onAssigned?.(partitions);
+  }
+
+  /** @returns whether the fetching goes on after this batch, or asks for it again. */
+  function arrive({ fetchedOffset, end, ...batch }: ArrivedBatch): boolean {
+    const { partition } = batch;
+    const arrival = held.arrive({ ...batch, topic, generation: held.generation }, { fetchedOffset, end });
+    if (!arrival.taken) return false;
+    figures.missed += arrival.missed;
+    if (arrival.missed > 0)
+      seldom.error('kafka messages were gone before they were read: retention is shorter than the lag', {
+        group,
+        topic,
+        partition,
+        missed: arrival.missed,
+      });
+    if (arrival.rewound) seldom.warn('kafka partition begins anew: was the topic made again?', { topic, partition });
+    wake();
+    return true;
+  }
+
+  /** One membership after another until closed. */
+  async function stay(): Promise<void> {
+    while (!closing.signal.aborted) {
+      membership = startMembership({
+        connection: options.connection,
+        group,
+        topic,
+        log,
+        seed,
+        partitionBytesMax: options.partitionBytesMax ?? PARTITION_BYTES_MAX,
+        sessionTimeoutMs: options.sessionTimeoutMs ?? SESSION_TIMEOUT_MS,
+        onAssigned: gain,
+        onRevoked: lose,
+        onBatch: arrive,
+      });
+      const why = await membership.ended;
+      lose();
+      await membership.leave();
+      if (closing.signal.aborted) return;
+      figures.restarts++;
+      seed++;
+      seldom.warn('kafka consumer starts anew', { group, topic, why });
+      await sleep(backoffMs(failures++, RESTART_BACKOFF), closing.signal);
+    }
+  }
+
+  const stayed = stay();
+
+  return {
+    async take(signal) {
+      for (;;) {
+        if (signal.aborted || closing.signal.aborted) return undefined;
+        const batch = held.take();
+        if (batch !== undefined) return batch;
+        const woken = Promise.withResolvers<void>();
+        const onAbort = (): void => woken.resolve();
+        takers.add(woken.resolve);
+        signal.addEventListener('abort', onAbort, { once: true });
+        await woken.promise;
+        takers.delete(woken.resolve);
+        signal.removeEventListener('abort', onAbort);
+      }
+    },
+    owns: (batch) => held.owns(batch),
+    async commit(batch, { nextOffset = batch.nextOffset, signal } = {}) {
+      for (;;) {
+        if (!held.owns(batch) || signal?.aborted === true) return false;
+        try {
+          await membership?.commit(batch.partition, nextOffset);
+          if (held.owns(batch)) held.commit(batch, nextOffset);
+          return true;
+        } catch (error) {
+          seldom.warn('kafka offset is not committed, trying on', { group, topic, why: messageOf(error) });
+        }
+        await sleep(COMMIT_WAIT_MS, signal);
+      }
+    },
+    figures: () => ({ ...figures, heldBytes: held.bytes, partitions: held.progress() }),
+    async close() {
+      closing.abort();
+      lose();
+      wake();
+      membership?.stop();
+      await stayed;
+    },
+  };
+}
