@@ -60,6 +60,8 @@ export interface BackfillOptions {
   /** Ends it after the delivery under way; what is done is kept. */
   signal: AbortSignal;
   clock?: Clock;
+  /** Of a stretch: CHUNK_LINES_MAX where not given. */
+  chunkLinesMax?: number;
   onFiles?(progress: ReadProgress): void;
   onPlan?(plan: BackfillPlan): void;
   /** At every step, often. */
@@ -156,7 +158,7 @@ function createBackfillSource(options: SourceOptions): BackfillSource {
   const parts = planChunks(
     index.minutes,
     { since: state.doneUntil, until: state.until },
-    { linesMax: CHUNK_LINES_MAX, minutesMax: CHUNK_MINUTES_MAX },
+    { linesMax: options.chunkLinesMax ?? CHUNK_LINES_MAX, minutesMax: CHUNK_MINUTES_MAX },
   ).filter(({ lines }) => lines > 0);
   /** Read and not compared yet: InfluxDB may be away for a while. */
   let read: Chunk | undefined;

@@ -46,6 +46,8 @@ export interface InfluxStore {
 
 /** A stretch is as long as one answer should be; a fleet's minute may take InfluxDB a while. */
 const QUERY_TIMEOUT_MS_MIN = 60_000;
+/** InfluxDB leaves out the rest of an answer at max-row-limit, and every statement after it: so this one tells. */
+const LAST_STATEMENT = 'SHOW MEASUREMENTS LIMIT 1';
 const NANOS_PER_MINUTE = 60_000_000_000n;
 const MS_PER_MINUTE = 60_000;
 
@@ -59,12 +61,12 @@ export function createInfluxStore(client: InfluxdbClient, settings: InfluxdbSett
   const timeoutMs = Math.max(settings.timeoutMs, QUERY_TIMEOUT_MS_MIN);
 
   async function ask(
-    statements: string,
+    statements: readonly string[],
     { epoch, signal }: { epoch?: 'ns'; signal?: AbortSignal },
   ): Promise<InfluxqlSeries[][]> {
-    const results = await client.influxql(statements, { database, epoch, timeoutMs, signal });
-    const cut = results.flat().some((series) => (series as { partial?: boolean }).partial === true);
-    if (!cut) return results;
+    const text = [...statements, LAST_STATEMENT].join('; ');
+    const results = await client.influxql(text, { database, epoch, timeoutMs, signal });
+    if (results.length > statements.length) return results.slice(0, -1);
     throw new MetricStreamError(
       'limit',
       `${client.where} cuts answers short; set max-row-limit in [http] of its configuration to 0, or larger`,
@@ -94,7 +96,7 @@ export function createInfluxStore(client: InfluxdbClient, settings: InfluxdbSett
     if (statements.length === 0) return 0;
     let results: InfluxqlSeries[][];
     try {
-      results = await ask(statements.join('; '), question);
+      results = await ask(statements, question);
     } catch (error) {
       const middle = from + ((to - from) / 2n / least) * least;
       if (!isTooLong(error) || middle === from) throw error;
@@ -133,7 +135,7 @@ export function createInfluxStore(client: InfluxdbClient, settings: InfluxdbSett
     },
     async fieldTypes(signal) {
       const on = retentionPolicy === '' ? '' : ` FROM ${quoted(retentionPolicy)}./.*/`;
-      const [series = []] = await ask(`SHOW FIELD KEYS${on}`, { signal });
+      const [series = []] = await ask([`SHOW FIELD KEYS${on}`], { signal });
       const types = new Map<string, string>();
       for (const { name, values } of series)
         for (const [field, type] of values) types.set(fieldName(name, String(field)), String(type));

@@ -70,17 +70,20 @@ export interface VerifyOptions {
   schema: Schema;
   window: Window;
   signal?: AbortSignal;
+  /** Of a stretch: CHUNK_LINES_MAX where not given. */
+  chunkLinesMax?: number;
   onProgress?(progress: VerifyProgress): void;
 }
 
 /** @throws MetricStreamError when InfluxDB or the files cannot be read. */
 export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   const { reader, store, schema, window, signal, onProgress } = options;
+  const limits = { linesMax: options.chunkLinesMax ?? CHUNK_LINES_MAX, minutesMax: CHUNK_MINUTES_MAX };
   const index = await reader.index(({ bytesDone, bytesTotal }) =>
     onProgress?.({ stage: 'files', done: bytesDone, total: bytesTotal }),
   );
   const report = newReport(window, index, reader.problems);
-  for (const part of planChunks(index.minutes, window, { linesMax: CHUNK_LINES_MAX, minutesMax: CHUNK_MINUTES_MAX })) {
+  for (const part of planChunks(index.minutes, window, limits)) {
     signal?.throwIfAborted();
     const collecting = createChunk(part);
     await reader.read(part, collecting.add);
