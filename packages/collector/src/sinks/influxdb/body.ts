@@ -18,6 +18,8 @@ export interface BodyRecord {
 
 export interface Body {
   bytes: Buffer;
+  /** It ends before that many; less than `bytes` holds where a server takes less. */
+  bytesMax: number;
   /** Filled so far. */
   length: number;
   lines: number;
@@ -32,6 +34,7 @@ export interface Body {
 export function createBody(bytes = BODY_BYTES_MAX): Body {
   return {
     bytes: Buffer.allocUnsafeSlow(bytes),
+    bytesMax: bytes,
     length: 0,
     lines: 0,
     records: [],
@@ -51,9 +54,9 @@ export function clearBody(body: Body): void {
 /** @returns whether a line of so many bytes may be added. An empty body makes room for any. */
 export function hasRoom(body: Body, lineBytes: number): boolean {
   if (body.lines >= BODY_LINES_MAX) return false;
-  if (body.length + lineBytes <= body.bytes.length) return true;
+  if (body.length + lineBytes <= body.bytesMax) return true;
   if (body.lines > 0) return false;
-  body.bytes = Buffer.allocUnsafeSlow(lineBytes);
+  if (lineBytes > body.bytes.length) body.bytes = Buffer.allocUnsafeSlow(lineBytes);
   return true;
 }
 

@@ -45,8 +45,6 @@ export interface LineWriter {
    * @returns true when the batch is done.
    */
   fill(body: Body): boolean;
-  /** The batch begun, as bodies name it. */
-  readonly record: BodyRecord;
 }
 
 const TIME_MAX = 2n ** 63n - 2n;
@@ -205,9 +203,6 @@ export function createLineWriter(schema: Schema, unwritable: Unwritable = () => 
       }
       return true;
     },
-    get record() {
-      return record;
-    },
   };
 }
 
@@ -246,7 +241,7 @@ function flagsOf(plan: LinePlan, conflicts: NonNullable<BeginOptions['apart']>):
 }
 
 /** @returns the line that a field is of. */
-export function lineOfField({ first }: LinePlan, field: number): number {
+function lineOfField({ first }: LinePlan, field: number): number {
   let [low, high] = [0, first.length - 1];
   while (high - low > 1) {
     const middle = (low + high) >> 1;
