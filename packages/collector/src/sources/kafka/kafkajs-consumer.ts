@@ -81,7 +81,7 @@ export function openKafkaConsumer(options: KafkaConsumerOptions): KafkaConsumer 
         connection: options.connection,
         group,
         topic,
-        log,
+        log: seldom,
         seed,
         partitionBytesMax: options.partitionBytesMax ?? PARTITION_BYTES_MAX,
         sessionTimeoutMs: options.sessionTimeoutMs ?? SESSION_TIMEOUT_MS,

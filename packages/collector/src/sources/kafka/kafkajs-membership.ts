@@ -1,11 +1,14 @@
 /**
  * One membership of a consumer group through one kafkajs consumer, from joining to its end. Promises that it ends, and says
- * why, whenever nothing would come any more: kafkajs crashed, no broker answered a fetch or heartbeat for some seconds, one
- * broker was silent, or the group was joined in the middle of fetching (what is on its way then has old positions).
+ * why, whenever nothing would come any more though there are brokers: kafkajs crashed, it has no answers while others get
+ * them, one broker is silent, or the group was joined in the middle of fetching (what is on its way then has old
+ * positions). While no broker answers at all it lasts: a member that comes back is known, a new one waits for the old
+ * one's session to end.
  */
 import { messageOf } from '@metricstream/shared/errors.ts';
 import type { Log } from '@metricstream/shared/log.ts';
 import type { Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs';
+import { createAdmin } from '../../sinks/kafka/kafkajs-admin.ts';
 import { absentReason, faultOf, haltReason, isAbsent } from '../../sinks/kafka/kafkajs-errors.ts';
 import {
   type KafkaSession,
@@ -17,8 +20,8 @@ import {
 import type { KafkaConnection } from '../../sinks/kafka/settings.ts';
 import type { ConsumedBatch, ConsumedMessage } from './consumer.ts';
 
-/** kafkajs's own tries; then it crashes, and a new session with new metadata does better. */
-const RETRIES = 5;
+/** Through any outage. */
+const RETRIES = 1e6;
 const MAX_WAIT_MS = 300;
 /** Of one fetch from one broker, as stored. */
 const FETCH_BYTES_MAX = 2 * 1024 * 1024;
@@ -29,6 +32,8 @@ const JOIN_STALL_MS = REBALANCE_TIMEOUT_MS + REQUEST_TIMEOUT_MS;
 const STALL_MS = 2 * REQUEST_TIMEOUT_MS;
 /** One fetch that got no answer, and the next one under way. */
 const SILENT_BROKER_MS = REQUEST_TIMEOUT_MS + 2000;
+/** How long kafkajs may take once a broker answers others. */
+const GRACE_MS = 4000;
 const WATCH_MS = 500;
 /** New partitions of the topic are seen this much later. */
 const METADATA_MAX_AGE_MS = 60_000;
@@ -77,6 +82,9 @@ interface State {
   progressMs: number;
   /** By broker: since when a fetch has had no answer, and when the last one began. */
   fetches: Map<string, { sinceMs: number; startedMs: number }>;
+  /** Since when others get answers and kafkajs does not. */
+  leftOutMs: number | undefined;
+  asking: boolean;
 }
 
 export function startMembership(options: MembershipOptions): Membership {
@@ -91,6 +99,8 @@ export function startMembership(options: MembershipOptions): Membership {
     joinExpected: true,
     progressMs: performance.now(),
     fetches: new Map(),
+    leftOutMs: undefined,
+    asking: false,
   };
   const finish = (why: string): void => {
     state.ended = true;
@@ -98,7 +108,7 @@ export function startMembership(options: MembershipOptions): Membership {
     end.resolve(why);
   };
   const watch = setInterval(() => {
-    const why = stalled(state, performance.now());
+    const why = silentBroker(state.fetches, performance.now()) ?? leftOut(options, state, performance.now());
     if (why !== undefined) finish(why);
   }, WATCH_MS);
   run(options, state, finish).catch((error: unknown) => finish(reasonOf(error, options)));
@@ -190,16 +200,36 @@ function listen(consumer: Consumer, options: MembershipOptions, state: State, fi
   consumer.on(events.CRASH, ({ payload: { error } }) => finish(reasonOf(error, options)));
 }
 
-/** Why nothing will come any more; undefined while all is well. */
-function stalled({ joined, progressMs, fetches }: State, nowMs: number): string | undefined {
-  const limitMs = joined ? STALL_MS : JOIN_STALL_MS;
-  if (nowMs - progressMs > limitMs) return `no answer from any broker for ${limitMs} ms`;
+/** One that is asked again and again and does not answer: who leads its partitions now is for new metadata to say. */
+function silentBroker(fetches: State['fetches'], nowMs: number): string | undefined {
   for (const [nodeId, { sinceMs, startedMs }] of fetches) {
     // One that is not asked any more is gone from the cluster.
     if (nowMs - startedMs > SILENT_BROKER_MS) fetches.delete(nodeId);
-    else if (nowMs - sinceMs > SILENT_BROKER_MS)
-      return `broker ${nodeId} has not answered a fetch for ${SILENT_BROKER_MS} ms`;
+    else if (nowMs - sinceMs > SILENT_BROKER_MS) return `broker ${nodeId} does not answer fetches`;
   }
+  return undefined;
+}
+
+/** Whether kafkajs gets nowhere while somebody else does. Asks the brokers itself when nothing was heard for long. */
+function leftOut({ connection, log }: MembershipOptions, state: State, nowMs: number): string | undefined {
+  if (nowMs - state.progressMs < (state.joined ? STALL_MS : JOIN_STALL_MS)) {
+    state.leftOutMs = undefined;
+    return undefined;
+  }
+  if (state.leftOutMs !== undefined && nowMs - state.leftOutMs > GRACE_MS)
+    return 'brokers answer, and kafkajs gets nowhere';
+  if (state.asking) return undefined;
+  state.asking = true;
+  createAdmin({ connection, log })
+    .connect(AbortSignal.abort())
+    .then(() => (state.leftOutMs ??= performance.now()))
+    .catch((error: unknown) => {
+      state.leftOutMs = undefined;
+      log.warn('kafka does not answer, waiting', { why: messageOf(error) });
+    })
+    .finally(() => {
+      state.asking = false;
+    });
   return undefined;
 }
 
