@@ -10,7 +10,8 @@
  * - A backslash at the end of a value would escape what follows, and no doubling helps: it gets a dot (`C:\` → `C:\.`), and
  *   so that this takes nobody's place, `C:\.` becomes `C:\..`. Backslashes elsewhere stay as they are.
  * - Schema `telegraf`: the name up to its first dot is the measurement, the rest the field. A name without dot is the
- *   measurement of the field `value`; so is, whole, one that has nothing, or exactly `value`, after its first dot.
+ *   measurement of the field `value`; so is, whole, one that has nothing after its first dot, or exactly `value`, or
+ *   what InfluxDB keeps for itself (a field `time` is answered with 204 and not stored).
  */
 import type { Batch, Series } from '@metricstream/proto/batch.ts';
 
@@ -67,11 +68,14 @@ function byKey([a]: Tag, [b]: Tag): number {
   return a < b ? -1 : 1;
 }
 
+/** No field's name: `value` is that of names without dot. */
+const FIELD_RESERVED = /^(?:value|time|_field|_measurement)?$/;
+
 /** Where a metric is in the schema `telegraf`. */
 export function telegrafField(name: string): { measurement: string; field: string } {
   const dot = name.indexOf('.');
   const field = name.slice(dot + 1);
-  if (dot <= 0 || field === '' || field === 'value') return { measurement: name, field: 'value' };
+  if (dot <= 0 || FIELD_RESERVED.test(field)) return { measurement: name, field: 'value' };
   return { measurement: name.slice(0, dot), field };
 }
 

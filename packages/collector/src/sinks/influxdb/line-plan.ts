@@ -113,7 +113,7 @@ function buildPlan(clientId: string, set: SeriesSet, schema: Schema): Kept {
   const fields = layFields(set, sketches, seed.length);
   const tails = layTails(sketches, seed.length);
   bytes += fields.bytes + tails.bytes;
-  const room = Uint32Array.from(sketches, (_, line) => fields.room[line]! + tails.heads[tails.tailOf[line]!]!.length);
+  const room = Uint32Array.from(sketches, (_, line) => fields.room[line]! + tails.bytesOf[tails.tailOf[line]!]!);
   const plan: LinePlan = {
     seriesCount: set.series.length,
     seedLines: seed.length,
@@ -184,6 +184,7 @@ function layFields({ series }: SeriesSet, sketches: readonly Sketch[], seedLines
 function layTails(sketches: readonly Sketch[], seedLines: number) {
   const known = new Map<string, number>();
   const heads: string[] = [];
+  const bytesOf: number[] = [];
   const tailOf = new Uint32Array(sketches.length);
   let bytes = 0;
   for (const [line, { unit }] of sketches.entries()) {
@@ -192,9 +193,9 @@ function layTails(sketches: readonly Sketch[], seedLines: number) {
     if (at === undefined) {
       at = heads.push(head) - 1;
       known.set(head, at);
-      bytes += head.length * 4 + OVERHEAD_BYTES;
+      bytes += bytesOf[bytesOf.push(Buffer.byteLength(head)) - 1]! * 2 + OVERHEAD_BYTES;
     }
     tailOf[line] = at;
   }
-  return { heads, tailOf, bytes };
+  return { heads, bytesOf, tailOf, bytes };
 }
