@@ -12,6 +12,8 @@ import type { Loaded } from '@metricstream/shared/config/load.ts';
 import { type ListenAddress, listenText } from '@metricstream/shared/config/listen.ts';
 import { EXIT, MetricStreamError, messageOf } from '@metricstream/shared/errors.ts';
 import { bringCursorBack } from '@metricstream/shared/journal/cursor.ts';
+import type { DurablePosition } from '@metricstream/shared/journal/position.ts';
+import { createDurablePosition } from '@metricstream/shared/journal/position.ts';
 import { lockDirectory } from '@metricstream/shared/journal/lock.ts';
 import type { Lifecycle, Step } from '@metricstream/shared/lifecycle.ts';
 import { createLifecycle } from '@metricstream/shared/lifecycle.ts';
@@ -28,8 +30,10 @@ import { startIngestWorkers } from './ingest/start.ts';
 import { ingestSettings } from './ingest/settings.ts';
 import type { JournalThread } from './journal-thread/start.ts';
 import { startJournalThread } from './journal-thread/start.ts';
-import type { SinkPosition, SinkSettings, SinkThread } from './sinks/start.ts';
-import { createSinkPosition, startSinkThread } from './sinks/start.ts';
+import type { ChosenSink } from './sinks/chosen.ts';
+import { chosenSinks } from './sinks/chosen.ts';
+import type { SinkSettings, SinkThread } from './sinks/start.ts';
+import { startSinkThread } from './sinks/start.ts';
 
 const STOP_DEADLINE_MS = 30_000;
 /** Of the stop's deadline, how long clients may take to get their answers and sinks to reach the journal's end. */
@@ -51,12 +55,12 @@ interface Parts {
 
 export function createCollector({ config }: Loaded<CollectorConfig>, log: Log): Lifecycle {
   const parts: Parts = { sinks: [], stopping: false };
-  const jsonl = createSinkPosition(config.sinks.jsonl.required);
+  const sinks = chosenSinks(config).map((chosen) => ({ ...chosen, position: createDurablePosition() }));
   const clientTable = createClientTable(config.limits.clientsMax);
   const steps: Step[] = [
     directoryStep(config, parts),
-    journalStep(config, parts, jsonl, log),
-    sinksStep(config, parts, jsonl, log),
+    journalStep(config, parts, sinks, log),
+    sinksStep(config, parts, sinks, log),
     adminStep(config, parts, log),
     ingestStep(config, parts, clientTable, log),
   ];
@@ -112,15 +116,18 @@ async function assertPortFree(address: ListenAddress, option: string): Promise<v
   });
 }
 
-function journalStep(config: CollectorConfig, parts: Parts, jsonl: SinkPosition, log: Log): Step {
+/** A sink that is switched on; the journal's retention needs its position before its thread can start. */
+type ReadySink = ChosenSink & { position: DurablePosition };
+
+function journalStep(config: CollectorConfig, parts: Parts, sinks: readonly ReadySink[], log: Log): Step {
   const { dir, segmentBytes, bytesMax } = config.journal;
   return {
     name: 'journal',
     async start() {
-      const sinks = config.sinks.jsonl.enabled ? [{ position: jsonl.position.memory, required: jsonl.required }] : [];
+      const cursors = sinks.map(({ position, required }) => ({ position: position.memory, required }));
       const lingerMs = config.ack === 'memory' ? MEMORY_LINGER_MS : 0;
       const sizes = { segmentBytesMax: segmentBytes, journalBytesMax: bytesMax };
-      const settings = { dir, ...sizes, lingerMs, sinks, log: config.log };
+      const settings = { dir, ...sizes, lingerMs, sinks: cursors, log: config.log };
       parts.journal = await startJournalThread(settings, (why) => {
         log.error('without the journal thread nothing can be made durable: leaving; nothing acknowledged is lost', {
           why,
@@ -135,25 +142,26 @@ function journalStep(config: CollectorConfig, parts: Parts, jsonl: SinkPosition,
   };
 }
 
-function sinksStep(config: CollectorConfig, parts: Parts, position: SinkPosition, log: Log): Step {
-  const { jsonl } = config.sinks;
+function sinksStep(config: CollectorConfig, parts: Parts, sinks: readonly ReadySink[], log: Log): Step {
   return {
     name: 'sinks',
     start() {
-      if (!jsonl.enabled || !parts.journal) return;
-      const { dir, rotateBytes, keepMs } = jsonl;
+      if (!parts.journal) return;
       const { durable, ready } = parts.journal;
-      const cursorPath = join(config.stateDir, 'cursors', 'jsonl.json');
-      bringBack(cursorPath, ready, log);
-      const settings: SinkSettings = {
-        sink: { kind: 'jsonl', settings: { dir, rotateBytes, keepMs, clientsMax: config.limits.clientsMax } },
-        journal: { dir: config.journal.dir, id: ready.journalId, durable: durable.memory },
-        cursorPath,
-        deadLetter: { dir: join(config.stateDir, 'dead-letter', 'jsonl'), bytesMax: DEAD_LETTER_BYTES_MAX },
-        log: config.log,
-      };
-      parts.sinks.push(startSinkThread(settings, position.position, log));
-      log.info('sink jsonl', { dir });
+      for (const { choice, position, where } of sinks) {
+        const { kind } = choice;
+        const cursorPath = join(config.stateDir, 'cursors', `${kind}.json`);
+        bringBack(kind, cursorPath, ready, log);
+        const settings: SinkSettings = {
+          sink: choice,
+          journal: { dir: config.journal.dir, id: ready.journalId, durable: durable.memory },
+          cursorPath,
+          deadLetter: { dir: join(config.stateDir, 'dead-letter', kind), bytesMax: DEAD_LETTER_BYTES_MAX },
+          log: config.log,
+        };
+        parts.sinks.push(startSinkThread(settings, position, log));
+        log.info(`sink ${kind}`, where);
+      }
     },
     async stop() {
       await Promise.all(parts.sinks.map((sink) => sink.stop(DRAIN_MS)));
@@ -162,7 +170,8 @@ function sinksStep(config: CollectorConfig, parts: Parts, position: SinkPosition
 }
 
 /** Before the first append: a cursor found beyond the journal's end is set to the end, with an alarm (DESIGN 3). */
-function bringBack(cursorPath: string, { journalId, end }: { journalId: number; end: number }, log: Log): void {
+function bringBack(sink: string, cursorPath: string, ready: { journalId: number; end: number }, log: Log): void {
+  const { journalId, end } = ready;
   let position: number | undefined;
   try {
     position = bringCursorBack(cursorPath, journalId, end);
@@ -171,7 +180,7 @@ function bringBack(cursorPath: string, { journalId, end }: { journalId: number; 
     throw new MetricStreamError('directory_unusable', text, { cause });
   }
   if (position !== undefined)
-    log.error("sink jsonl: the cursor stood beyond the journal's end and was set to it", { position, end });
+    log.error(`sink ${sink}: the cursor stood beyond the journal's end and was set to it`, { position, end });
 }
 
 function adminStep(config: CollectorConfig, parts: Parts, log: Log): Step {

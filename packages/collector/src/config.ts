@@ -15,12 +15,18 @@ import {
   integerOr,
   listen,
   rateOrUnlimited,
+  text,
 } from '@metricstream/shared/config/leaves.ts';
-import { isLoopback, type ListenAddress, listenText } from '@metricstream/shared/config/listen.ts';
-import type { ConfigSpec, CrossFault } from '@metricstream/shared/config/load.ts';
-import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '@metricstream/shared/log.ts';
-import { formatBytes, formatDuration } from '@metricstream/shared/units.ts';
+import { listenText } from '@metricstream/shared/config/listen.ts';
+import type { ConfigSpec } from '@metricstream/shared/config/load.ts';
+import { LOG_FORMATS, LOG_LEVELS } from '@metricstream/shared/log.ts';
 import { z } from 'zod';
+import { check } from './config/checks.ts';
+import { influxdbSchema, shapeInfluxdb } from './config/influxdb.ts';
+import { kafkaSchema, shapeKafka } from './config/kafka.ts';
+import type { CollectorConfig, JsonlFiles } from './config/types.ts';
+
+export type { CollectorConfig } from './config/types.ts';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -30,15 +36,12 @@ const SECOND = 1000;
 const DAY = 86_400 * SECOND;
 
 const WORKERS_MAX = 64;
-/** What a record adds to its batch at most: head, the longest client id, padding (journal/record.ts). */
-const RECORD_OVERHEAD_BYTES = 64 + 128 + 8;
-/** So that one large record cannot stop a worker (DESIGN 3: a ring is ≥ 4× the largest record). */
-const RECORDS_PER_RING_MIN = 4;
-/** Retention goes by whole segments; fewer would make it jump. */
-const SEGMENTS_PER_JOURNAL_MIN = 4;
 
-/** The agent's default interval, and 5 s for a slow one. */
-const IDLE_TIMEOUT_WISE_MS = 15 * SECOND;
+const jsonlFiles = {
+  dir: directory({ empty: true }).prefault(''),
+  rotate: bytes({ min: MiB, max: 16 * GiB }).prefault('256MiB'),
+  keep: duration({ min: 60 * SECOND, max: 3650 * DAY }).prefault('7d'),
+};
 
 const schema = z.strictObject({
   listen: listen().prefault('127.0.0.1:7440'),
@@ -79,12 +82,21 @@ const schema = z.strictObject({
       jsonl: z
         .strictObject({
           enabled: flag().prefault(true),
-          dir: directory({ empty: true }).prefault(''),
-          rotate: bytes({ min: MiB, max: 16 * GiB }).prefault('256MiB'),
-          keep: duration({ min: 60 * SECOND, max: 3650 * DAY }).prefault('7d'),
+          ...jsonlFiles,
           required: flag().prefault(true),
         })
         .prefault({}),
+      kafka: kafkaSchema.optional(),
+      influxdb: influxdbSchema.optional(),
+    })
+    .prefault({}),
+  forward: z
+    .strictObject({
+      group: text({ expected: 'a consumer group', pattern: /^[a-zA-Z0-9._-]+$/, charsMax: 200 }).prefault(
+        'metricstream-forward',
+      ),
+      admin: z.strictObject({ listen: listen().prefault('127.0.0.1:7443') }).prefault({}),
+      jsonl: z.strictObject({ enabled: flag().prefault(false), ...jsonlFiles }).prefault({}),
     })
     .prefault({}),
   log: z
@@ -92,137 +104,10 @@ const schema = z.strictObject({
     .prefault({}),
 });
 
-type CollectorFile = z.output<typeof schema>;
-
-/** What the collector runs on; rates are per second, and Infinity means no limit. */
-export interface CollectorConfig {
-  readonly listen: ListenAddress;
-  readonly admin: { readonly listen: ListenAddress };
-  readonly stateDir: string;
-  readonly workers: number;
-  readonly ack: 'journal' | 'memory';
-  readonly journal: {
-    readonly dir: string;
-    readonly bytesMax: number;
-    readonly segmentBytes: number;
-    /** Per worker, a power of two. */
-    readonly ringBytes: number;
-  };
-  readonly limits: {
-    readonly connectionsMax: number;
-    readonly clientsMax: number;
-    readonly headBytesMax: number;
-    readonly bodyBytesMax: number;
-    readonly decompressedBytesMax: number;
-    readonly seriesPerBatchMax: number;
-    readonly headTimeoutMs: number;
-    readonly bodyTimeoutMs: number;
-    readonly idleTimeoutMs: number;
-    readonly perClient: {
-      readonly requestsPerSecond: number;
-      readonly bytesPerSecond: number;
-      readonly pointsPerSecond: number;
-      /** A client that was silent may use up this much time's worth at once. */
-      readonly burstMs: number;
-    };
-  };
-  readonly sinks: {
-    readonly jsonl: {
-      readonly enabled: boolean;
-      readonly dir: string;
-      readonly rotateBytes: number;
-      readonly keepMs: number;
-      /** True: a full journal refuses ingest rather than dropping what this sink has not stored. */
-      readonly required: boolean;
-    };
-  };
-  readonly log: { readonly level: LogLevel; readonly format: LogFormat };
-}
-
-function check(file: CollectorFile): CrossFault[] {
-  return [...checkSizes(file), ...checkTimes(file), ...checkReach(file)];
-}
-
-function checkSizes({ journal, limits }: CollectorFile): CrossFault[] {
-  const found: CrossFault[] = [];
-  const recordBytes = limits.decompressed + RECORD_OVERHEAD_BYTES;
-  const ringBytesMin = 2 ** Math.ceil(Math.log2(RECORDS_PER_RING_MIN * recordBytes));
-  if (journal.ring < ringBytesMin) {
-    found.push({
-      path: ['journal', 'ring'],
-      others: [['limits', 'decompressed']],
-      what: `${formatBytes(journal.ring)} is too small for batches of ${formatBytes(limits.decompressed)} (limits.decompressed)`,
-      expected: `at least ${formatBytes(ringBytesMin)}, or a smaller limits.decompressed`,
-    });
-  } else if (!Number.isInteger(Math.log2(journal.ring))) {
-    found.push({
-      path: ['journal', 'ring'],
-      what: `${formatBytes(journal.ring)} is not a power of two`,
-      expected: `${formatBytes(2 ** Math.floor(Math.log2(journal.ring)))} or ${formatBytes(2 ** Math.ceil(Math.log2(journal.ring)))}`,
-    });
-  }
-  if (limits.body > limits.decompressed)
-    found.push({
-      path: ['limits', 'body'],
-      others: [['limits', 'decompressed']],
-      what: `${formatBytes(limits.body)} is more than limits.decompressed, ${formatBytes(limits.decompressed)}`,
-      expected: 'at most that: a body can also come uncompressed',
-    });
-  if (journal.segment < recordBytes)
-    found.push({
-      path: ['journal', 'segment'],
-      others: [['limits', 'decompressed']],
-      what: `${formatBytes(journal.segment)} does not hold a batch of ${formatBytes(limits.decompressed)} (limits.decompressed)`,
-      expected: 'more than limits.decompressed',
-    });
-  if (journal.max_bytes < SEGMENTS_PER_JOURNAL_MIN * journal.segment)
-    found.push({
-      path: ['journal', 'max_bytes'],
-      others: [['journal', 'segment']],
-      what: `${formatBytes(journal.max_bytes)} is less than ${SEGMENTS_PER_JOURNAL_MIN} segments of ${formatBytes(journal.segment)}`,
-      expected: `at least ${formatBytes(SEGMENTS_PER_JOURNAL_MIN * journal.segment)}, or a smaller journal.segment`,
-    });
-  return found;
-}
-
-function checkTimes({ limits }: CollectorFile): CrossFault[] {
-  if (limits.idle_timeout >= IDLE_TIMEOUT_WISE_MS) return [];
-  return [
-    {
-      path: ['limits', 'idle_timeout'],
-      level: 'warning',
-      what: `${formatDuration(limits.idle_timeout)} closes the connection of an agent between two batches (10s apart by default)`,
-      expected: `at least ${formatDuration(IDLE_TIMEOUT_WISE_MS)}`,
-    },
-  ];
-}
-
-function checkReach({ listen: ingest, admin }: CollectorFile): CrossFault[] {
-  const found: CrossFault[] = [];
-  if (ingest.port !== 0 && ingest.port === admin.listen.port)
-    found.push({
-      path: ['admin', 'listen'],
-      others: [['listen']],
-      what: `has the port of listen, ${ingest.port}`,
-      expected: 'another port',
-    });
-  for (const [path, { host }] of [
-    [['listen'], ingest],
-    [['admin', 'listen'], admin.listen],
-  ] as const) {
-    if (isLoopback(host)) continue;
-    const who = path.length === 1 ? 'may send metrics' : 'may read its figures';
-    found.push({
-      path,
-      level: 'warning',
-      what: `${host} can be reached from other machines, and whoever reaches it ${who}`,
-    });
-  }
-  return found;
-}
+export type CollectorFile = z.output<typeof schema>;
 
 function shape(file: CollectorFile): CollectorConfig {
-  const { journal, limits, sinks } = file;
+  const { journal, limits, sinks, forward } = file;
   const stateDir = resolve(file.state_dir);
   return {
     listen: file.listen,
@@ -253,17 +138,39 @@ function shape(file: CollectorFile): CollectorConfig {
         burstMs: limits.per_client.burst,
       },
     },
-    sinks: {
-      jsonl: {
-        enabled: sinks.jsonl.enabled,
-        dir: sinks.jsonl.dir === '' ? join(stateDir, 'jsonl') : resolve(sinks.jsonl.dir),
-        rotateBytes: sinks.jsonl.rotate,
-        keepMs: sinks.jsonl.keep,
-        required: sinks.jsonl.required,
-      },
+    sinks: shapeSinks(sinks, stateDir),
+    forward: {
+      group: forward.group,
+      admin: { listen: forward.admin.listen },
+      jsonl: shapeJsonl(forward.jsonl, join(stateDir, 'forward-jsonl')),
     },
     log: file.log,
   };
+}
+
+function shapeJsonl(file: CollectorFile['forward']['jsonl'], defaultDir: string): JsonlFiles {
+  const { enabled, dir, rotate, keep } = file;
+  return { enabled, dir: dir === '' ? defaultDir : resolve(dir), rotateBytes: rotate, keepMs: keep };
+}
+
+function shapeSinks({ jsonl, kafka, influxdb }: CollectorFile['sinks'], stateDir: string): CollectorConfig['sinks'] {
+  return {
+    jsonl: { ...shapeJsonl(jsonl, join(stateDir, 'jsonl')), required: jsonl.required },
+    kafka: kafka?.enabled === true ? { ...shapeKafka(kafka), required: kafka.required } : undefined,
+    influxdb:
+      influxdb?.enabled === true
+        ? { ...shapeInfluxdb(influxdb), required: influxdb.required, from: influxdb.from }
+        : undefined,
+  };
+}
+
+function sinksText({ jsonl, kafka, influxdb }: CollectorConfig['sinks']): string {
+  const on = [
+    jsonl.enabled ? `JSONL in ${jsonl.dir}` : '',
+    kafka === undefined ? '' : `Kafka topic ${kafka.topic}`,
+    influxdb === undefined ? '' : `InfluxDB at ${influxdb.url}${influxdb.from === 'kafka' ? ' through Kafka' : ''}`,
+  ].filter((part) => part !== '');
+  return on.length === 0 ? 'no sink' : on.join(', ');
 }
 
 export const collectorSpec: ConfigSpec<CollectorFile, CollectorConfig> = {
@@ -276,6 +183,6 @@ export const collectorSpec: ConfigSpec<CollectorFile, CollectorConfig> = {
       `listens on ${listenText(ingest)}`,
       `admin on ${listenText(admin.listen)}`,
       `state in ${stateDir}`,
-      sinks.jsonl.enabled ? `JSONL in ${sinks.jsonl.dir}` : 'no sink',
+      sinksText(sinks),
     ].join(', '),
 };

@@ -23,8 +23,8 @@ export const BROKEN: BrokenCase[] = [
   },
   {
     name: 'a key in the wrong place',
-    text: 'rotate: 1GiB\n',
-    says: ['collector.yaml:1:1 rotate: unknown key — did you mean "sinks.jsonl.rotate"?'],
+    text: 'segment: 1GiB\n',
+    says: ['collector.yaml:1:1 segment: unknown key — did you mean "journal.segment"?'],
   },
   {
     name: 'a key nobody knows',
@@ -42,14 +42,14 @@ export const BROKEN: BrokenCase[] = [
     name: 'an option of a later version',
     text: 'auth:\n  tokens_file: /etc/t\n',
     says: [
-      'collector.yaml:1:1 auth: unknown key — expected one of listen, admin, state_dir, workers, ack, journal, limits, sinks, log',
+      'collector.yaml:1:1 auth: unknown key — expected one of listen, admin, state_dir, workers, ack, journal, limits, sinks, forward, log',
     ],
   },
   {
     name: 'a prototype as a key',
     text: '__proto__:\n  polluted: 1\n',
     says: [
-      'collector.yaml:1:1 __proto__: unknown key — expected one of listen, admin, state_dir, workers, ack, journal, limits, sinks, log',
+      'collector.yaml:1:1 __proto__: unknown key — expected one of listen, admin, state_dir, workers, ack, journal, limits, sinks, forward, log',
     ],
   },
   {

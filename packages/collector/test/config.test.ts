@@ -11,8 +11,8 @@ import { BROKEN_TEXT } from './config-text.cases.ts';
 import { BROKEN, ENV } from './config.cases.ts';
 
 const SAMPLE = readFileSync(join(import.meta.dirname, '../../../install/config/collector.yaml'), 'utf8');
-const load = (text: string): CollectorConfig => {
-  const result = parseConfig(text, collectorSpec, ENV);
+const load = (text: string, env: Record<string, string> = ENV): CollectorConfig => {
+  const result = parseConfig(text, collectorSpec, env);
   if (!result.ok) throw new Error(result.faults.map((fault) => faultLine('collector.yaml', fault)).join('\n'));
   return result.config;
 };
@@ -32,7 +32,16 @@ describe('the sample file', () => {
   });
 
   test('with every option put in shows the defaults, and nothing else', () => {
-    expect(load(sample.text)).toEqual(load(''));
+    const sasl = '{mechanism: scram-sha-512, username: metricstream, password: p}';
+    const { kafka, influxdb } = load(
+      `sinks:
+  kafka: {brokers: ["kafka-1:9092"], tls: {}, sasl: ${sasl}}
+  influxdb: {url: "http://influxdb:8086", database: metrics}`,
+    ).sinks;
+    expect(load(sample.text, { KAFKA_PASSWORD: 'p' })).toEqual({
+      ...load(''),
+      sinks: { ...load('').sinks, kafka, influxdb },
+    });
   });
 
   test('has every option the schema has, and no other', () => {
@@ -78,6 +87,18 @@ test('an empty file gives the documented defaults', () => {
         keepMs: 604_800_000,
         required: true,
       },
+      kafka: undefined,
+      influxdb: undefined,
+    },
+    forward: {
+      group: 'metricstream-forward',
+      admin: { listen: { host: '127.0.0.1', port: 7443 } },
+      jsonl: {
+        enabled: false,
+        dir: '/var/lib/metricstream/collector/forward-jsonl',
+        rotateBytes: 2 ** 28,
+        keepMs: 604_800_000,
+      },
     },
     log: { level: 'info', format: 'auto' },
   });
@@ -106,4 +127,70 @@ test('what others can reach, and connections that close too early, are warned ab
     'admin.listen',
     'limits.idle_timeout',
   ]);
+});
+
+describe('the sections that switch a sink on', () => {
+  test('kafka needs only brokers', () => {
+    expect(load('sinks: {kafka: {brokers: ["k:9092"]}}').sinks.kafka).toEqual({
+      connection: { brokers: ['k:9092'], sasl: undefined, tls: undefined },
+      topic: 'metrics-raw',
+      deadLetterTopic: 'metrics-dead',
+      partitions: 12,
+      replication: 3,
+      encoding: 'batch',
+      compression: 'zstd',
+      hot: { answer: 'off', share: 0.2, windowMs: 60_000 },
+      inFlightBytesMax: 2 ** 25,
+      required: false,
+    });
+  });
+
+  test('influxdb needs a url and a database, or a url, an org and a bucket', () => {
+    const one = load('sinks: {influxdb: {url: "http://i:8086", database: m}}').sinks.influxdb;
+    expect(one?.target).toEqual({
+      version: 1,
+      database: 'm',
+      retentionPolicy: '7_days',
+      rollupRetentionPolicy: '90_days',
+      username: '',
+      password: '',
+    });
+    const two = load('sinks: {influxdb: {url: "http://i:8086", org: o, bucket: b, token: t}}').sinks.influxdb;
+    expect(two?.target).toEqual({ version: 2, org: 'o', bucket: 'b', rollupBucket: 'b_1m', token: 't' });
+  });
+
+  test('enabled: false switches it off and keeps the rest of the section checked', () => {
+    expect(load('sinks: {kafka: {brokers: ["k:9092"], enabled: false}}').sinks.kafka).toBeUndefined();
+    expect(() => load('sinks: {kafka: {brokers: [], enabled: false}}')).toThrow('sinks.kafka.brokers: has 0 entries');
+  });
+
+  test('no secret of theirs is shown', () => {
+    const text = `sinks: {kafka: {brokers: ["k:9092"], sasl: {mechanism: plain, username: u, password: hunter2}},
+      influxdb: {url: "http://i:8086", org: o, bucket: b, token: hunter2, password: hunter2}}`;
+    const result = parseConfig(text, collectorSpec, ENV);
+    expect(JSON.stringify(result.ok && result.shown)).not.toContain('hunter2');
+    expect(result.ok && result.config.sinks.kafka?.connection.sasl?.password).toBe('hunter2');
+  });
+
+  test('what cannot be meant is refused with its place', () => {
+    const said = (text: string): string[] => {
+      const result = parseConfig(text, collectorSpec, ENV);
+      return result.ok ? [] : result.faults.map((fault) => faultLine('collector.yaml', fault));
+    };
+    expect(said('sinks: {influxdb: {url: "http://i:8086"}}')).toEqual([
+      expect.stringContaining('sinks.influxdb.database: is missing — expected database for InfluxDB 1.x'),
+    ]);
+    expect(said('sinks: {influxdb: {url: "http://i:8086", database: m, org: o, bucket: b}}')).toEqual([
+      expect.stringContaining('sinks.influxdb.database: stands beside bucket'),
+    ]);
+    expect(said('sinks: {kafka: {brokers: ["kafka"]}}')).toEqual([
+      expect.stringContaining('sinks.kafka.brokers: "kafka" has no port'),
+    ]);
+    expect(said('sinks: {kafka: {brokers: ["k:1"], topic: a, dead_letter_topic: a}}')).toEqual([
+      expect.stringContaining('sinks.kafka.dead_letter_topic: is the topic itself, a'),
+    ]);
+    expect(said('sinks: {kafka: {brokers: ["k:1"], hot: {share: 2}}}')).toEqual([
+      expect.stringContaining('sinks.kafka.hot.share: is 2 — expected a number above 0, at most 1'),
+    ]);
+  });
 });

@@ -5,6 +5,7 @@
 import * as nodeFs from 'node:fs';
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
+import { emptyTotals } from '@metricstream/shared/journal/cursor.ts';
 import type { JournalFs } from '@metricstream/shared/journal/journal.ts';
 import type { JournalRecord } from '@metricstream/shared/journal/record.ts';
 import { silentLog } from '@metricstream/shared/log.ts';
@@ -164,8 +165,8 @@ export async function settle(world: World, lane: LaneName, rejected: boolean): P
   if (!sending) return;
   world.lanes[lane] = undefined;
   const { entry, delivery } = sending;
-  const stored: Committed = { recordsStored: 1, pointsStored: entry.points, recordsDead: 0, pointsDead: 0 };
-  const dead: Committed = { recordsStored: 0, pointsStored: 0, recordsDead: 1, pointsDead: entry.points };
+  const stored: Committed = { ...emptyTotals(), recordsStored: 1, pointsStored: entry.points };
+  const dead: Committed = { ...emptyTotals(), recordsDead: 1, pointsDead: entry.points };
   if (rejected) drop(world, entry, 'rejected');
   else {
     entry.state = 'acked';
@@ -215,7 +216,7 @@ async function drainCopy(world: World, bytesMax: number): Promise<Set<string>> {
     const record = delivery?.records[0];
     if (!delivery || !record) break;
     found.add(`${record.epoch}:${record.seq}`);
-    await spool.backlog.commit(delivery, { recordsStored: 1, pointsStored: 0, recordsDead: 0, pointsDead: 0 });
+    await spool.backlog.commit(delivery, { ...emptyTotals(), recordsStored: 1 });
   }
   expect(spool.stats().points).toBe(0);
   spool.close();

@@ -1,11 +1,12 @@
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { emptyTotals } from '@metricstream/shared/journal/cursor.ts';
 import { describe, expect, it } from 'vitest';
 import { manualClock, NOW, seeded, tempDir } from '../support.ts';
 import { appendOne, checkBooks, checkOldestSeq, newWorld, open, restart, settle, take } from './model.ts';
 
 const SEEDS = [11, 12, 13, 1018, 1035];
-const done = (points: number) => ({ recordsStored: 1, pointsStored: points, recordsDead: 0, pointsDead: 0 });
+const done = (points: number) => ({ ...emptyTotals(), recordsStored: 1, pointsStored: points });
 const body = (bytes: number) => new Uint8Array(bytes).fill(7);
 
 async function play(seed: number, bytesMax: number, steps: number): Promise<Record<string, number>> {

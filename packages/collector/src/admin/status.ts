@@ -40,7 +40,7 @@ export interface StatusParts {
   journal: Pick<JournalThread, 'counters'>;
   /** Absent until the workers listen. */
   ingest: { counters: readonly Counters<string>[]; respawns: () => number } | undefined;
-  sinks: readonly Pick<SinkThread, 'name' | 'counters' | 'state'>[];
+  sinks: readonly Pick<SinkThread, 'name' | 'counters' | 'state' | 'figures'>[];
   stopping: () => boolean;
 }
 

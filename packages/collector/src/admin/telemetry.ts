@@ -7,6 +7,7 @@ import type { CounterMetric, GaugeMetric, Metrics } from '@metricstream/shared/m
 import { createMetrics } from '@metricstream/shared/metrics.ts';
 import { REASONS } from '../http/reasons.ts';
 import { REFUSED_REASONS, REJECTED_REASONS } from '../ingest/counters.ts';
+import { registerFigures, SINK_FIGURES } from '../sinks/figures.ts';
 import type { CollectorStatus, StatusParts } from './status.ts';
 import { collectorStatus, ingestTotal } from './status.ts';
 
@@ -16,9 +17,11 @@ export function createCollectorMetrics(parts: StatusParts, version: string): Met
   const metrics = createMetrics({ part: 'collector', version });
   const total: Total = (name) => ingestTotal(parts, name);
   const fills = [ingestFill(metrics), journalFill(metrics, parts.journal.counters), sinkFill(metrics)];
+  const fillFigures = registerFigures(metrics, SINK_FIGURES);
   metrics.onCollect(() => {
     const status = collectorStatus(parts);
     for (const fill of fills) fill(status, total);
+    fillFigures(parts.sinks.flatMap((sink) => sink.figures()));
   });
   return metrics;
 }

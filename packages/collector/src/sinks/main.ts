@@ -1,6 +1,6 @@
 /**
- * A sink's thread: one pump from the journal to one sink. Owns the sink's cursor and promises that whatever the sink
- * does, it holds up nobody else: the journal and the other sinks go on without it.
+ * A sink's thread: it brings the journal to one sink. Owns the thread's beginning and end, and promises that whatever the
+ * sink does, it holds up nobody else: the journal and the other sinks go on without it.
  */
 import type { MessagePort } from 'node:worker_threads';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -8,26 +8,20 @@ import type { Counters } from '@metricstream/shared/counters.ts';
 import { openCounters } from '@metricstream/shared/counters.ts';
 import { messageOf } from '@metricstream/shared/errors.ts';
 import { openDurablePosition } from '@metricstream/shared/journal/position.ts';
-import type { CursorAlarm, JournalSource } from '@metricstream/shared/journal/source.ts';
-import { openJournalSource } from '@metricstream/shared/journal/source.ts';
+import type { CursorAlarm } from '@metricstream/shared/journal/source.ts';
 import type { Log } from '@metricstream/shared/log.ts';
 import { createLog, throttled } from '@metricstream/shared/log.ts';
 import { createDeadLetter } from '@metricstream/shared/pump/dead-letter.ts';
-import type { PumpStats } from '@metricstream/shared/pump/pump.ts';
-import { createPump } from '@metricstream/shared/pump/pump.ts';
+import type { RunningSink, SinkContext, SinkProgress } from './context.ts';
 import type { SinkCounter } from './counters.ts';
 import { SINK_COUNTERS } from './counters.ts';
-import { createJsonlSink } from './jsonl/jsonl-sink.ts';
-import type { FromSinkThread, SinkThreadData, ToSinkThread } from './messages.ts';
+import type { FromSinkThread, SinkChoice, SinkThreadData, ToSinkThread } from './messages.ts';
+import { startOnePump } from './one-pump.ts';
 
-/** Every sink's: recovery within 5 s of a server's return, halt included (DESIGN 3). */
-const BACKOFF = { initialMs: 100, maxMs: 4000 };
-const DELIVERY_BYTES_MAX = 4 * 1024 * 1024;
-const LINGER_MS = 200;
 const LOG_INTERVAL_MS = 5000;
+const FIGURES_INTERVAL_MS = 1000;
 
-function publish(source: JournalSource, stats: PumpStats, counters: Counters<SinkCounter>): void {
-  const { totals, position } = source.cursor;
+function publish({ totals, position, pointsPassed, stats }: SinkProgress, counters: Counters<SinkCounter>): void {
   counters.set('recordsStored', totals.recordsStored);
   counters.set('pointsStored', totals.pointsStored);
   counters.set('recordsDead', totals.recordsDead);
@@ -36,7 +30,7 @@ function publish(source: JournalSource, stats: PumpStats, counters: Counters<Sin
     'pointsDropped',
     Object.values(totals.pointsDropped).reduce((sum, points) => sum + points, 0),
   );
-  counters.set('pointsPassed', source.pointsPassed());
+  counters.set('pointsPassed', pointsPassed);
   counters.set('position', position);
   counters.set('retries', stats.retries);
   counters.set('halts', stats.halts);
@@ -56,36 +50,43 @@ function logAlarm(log: Log, sink: string, alarm: CursorAlarm): void {
   }
 }
 
+/** A thread loads only what its own sink needs: the clients of Kafka and InfluxDB are tens of megabytes. */
+async function startSink(choice: SinkChoice, context: SinkContext): Promise<RunningSink> {
+  if (choice.kind === 'kafka') {
+    const { startKafkaSink } = await import('./kafka/kafka-sink.ts');
+    return startKafkaSink(choice.settings, context);
+  }
+  if (choice.kind === 'influxdb') {
+    const { settings, clientsMax } = choice;
+    const { createInfluxdbSink } = await import('./influxdb/influxdb-sink.ts');
+    const { createRollup } = await import('./influxdb/rollup.ts');
+    const rollup = (client: Parameters<typeof createRollup>[1]) => createRollup(settings, client);
+    return startOnePump(context, () => createInfluxdbSink({ settings, clientsMax, rollup, log: context.log }));
+  }
+  const { createJsonlSink } = await import('./jsonl/jsonl-sink.ts');
+  return startOnePump(context, async (state) => ({
+    sink: await createJsonlSink({ ...choice.settings, state }),
+    figures: () => [],
+  }));
+}
+
 async function run(data: SinkThreadData, port: MessagePort): Promise<void> {
   const log = throttled(createLog({ component: 'collector', ...data.log }), LOG_INTERVAL_MS);
   const counters = openCounters(SINK_COUNTERS, data.counters);
   const position = openDurablePosition(data.position);
-  const source = openJournalSource({
-    dir: data.journal.dir,
-    journalId: data.journal.id,
-    durable: openDurablePosition(data.journal.durable),
+  const tell = (message: FromSinkThread): void => port.postMessage(message);
+  const sink = await startSink(data.sink, {
+    journal: { dir: data.journal.dir, id: data.journal.id, durable: openDurablePosition(data.journal.durable) },
     cursorPath: data.cursorPath,
-    deliveryBytesMax: DELIVERY_BYTES_MAX,
-    lingerMs: LINGER_MS,
-    onAlarm: (alarm) => logAlarm(log, data.sink.kind, alarm),
-    onCommit(at) {
-      position.advance(at);
-      publish(source, pump.stats, counters);
-    },
-  });
-  position.advance(source.cursor.position);
-  const sink = await createJsonlSink({ ...data.sink.settings, state: source.cursor.sink });
-  const pump = createPump({
-    source,
-    sink,
     deadLetter: await createDeadLetter(data.deadLetter),
-    backoff: BACKOFF,
-    onState(stats) {
-      publish(source, stats, counters);
-      port.postMessage({ state: stats.state, why: stats.why } satisfies FromSinkThread);
+    log,
+    onAlarm: (alarm) => logAlarm(log, data.sink.kind, alarm),
+    publish(progress) {
+      position.advance(progress.position);
+      publish(progress, counters);
     },
+    onState: (state, why) => tell({ message: 'state', state, why }),
   });
-  publish(source, pump.stats, counters);
 
   const drain = new AbortController();
   const abort = new AbortController();
@@ -93,17 +94,20 @@ async function run(data: SinkThreadData, port: MessagePort): Promise<void> {
     drain.abort();
     setTimeout(() => abort.abort(), told.drainMs).unref();
   });
-  port.postMessage({ state: 'idle', why: '' } satisfies FromSinkThread);
-  await pump.run(drain.signal, abort.signal);
-  publish(source, pump.stats, counters);
-  source.close();
+  const telling = setInterval(() => tell({ message: 'figures', figures: sink.figures() }), FIGURES_INTERVAL_MS);
+  tell({ message: 'state', state: 'idle', why: '' });
+  await sink.run(drain.signal, abort.signal);
+  clearInterval(telling);
+  tell({ message: 'figures', figures: sink.figures() });
   port.close();
 }
 
 if (parentPort) {
   const port = parentPort;
   run(workerData as SinkThreadData, port).catch((error: unknown) => {
-    port.postMessage({ state: 'failed', why: messageOf(error) } satisfies FromSinkThread);
+    port.postMessage({ message: 'state', state: 'failed', why: messageOf(error) } satisfies FromSinkThread);
     port.close();
+    // Whatever is still open must not keep a thread alive whose work has ended.
+    setImmediate(() => process.exit(1));
   });
 }

@@ -8,11 +8,11 @@ import type { Counters } from '@metricstream/shared/counters.ts';
 import { createCounters } from '@metricstream/shared/counters.ts';
 import { messageOf } from '@metricstream/shared/errors.ts';
 import type { DurablePosition } from '@metricstream/shared/journal/position.ts';
-import { createDurablePosition } from '@metricstream/shared/journal/position.ts';
 import type { Log } from '@metricstream/shared/log.ts';
 import { spawnWorker, threadEnd } from '../spawn-worker.ts';
 import type { SinkCounter } from './counters.ts';
 import { SINK_COUNTERS } from './counters.ts';
+import type { Figure } from './figures.ts';
 import type { FromSinkThread, SinkThreadData, ToSinkThread } from './messages.ts';
 
 const RESTART_AFTER_MS = 1000;
@@ -22,18 +22,10 @@ export interface SinkThread {
   readonly counters: Counters<SinkCounter>;
   /** What the pump last said it does, and why when it is in trouble. */
   state(): { state: string; why: string };
+  /** What this kind of sink counts for itself, at most a second old. */
+  figures(): readonly Figure[];
   /** Goes on to the journal's end, at most for `drainMs`, then ends the thread. */
   stop(drainMs: number): Promise<void>;
-}
-
-/** The journal's retention needs a sink's position before the sink's thread can start. */
-export interface SinkPosition {
-  readonly position: DurablePosition;
-  readonly required: boolean;
-}
-
-export function createSinkPosition(required: boolean): SinkPosition {
-  return { position: createDurablePosition(), required };
 }
 
 export type SinkSettings = Omit<SinkThreadData, 'counters' | 'position'>;
@@ -44,9 +36,15 @@ export function startSinkThread(settings: SinkSettings, position: DurablePositio
   const data: SinkThreadData = { ...settings, counters: counters.memory, position: position.memory };
   const stopping = new AbortController();
   let said = { state: 'starting', why: '' };
+  let figures: readonly Figure[] = [];
   let worker: Worker | undefined;
 
-  function hear({ state, why }: FromSinkThread): void {
+  function hear(told: FromSinkThread): void {
+    if (told.message === 'figures') {
+      figures = told.figures;
+      return;
+    }
+    const { state, why } = told;
     const trouble = why !== '';
     if (trouble && why !== said.why) log.error(`sink ${name}: ${state}`, { why });
     if (!trouble && said.why !== '') log.info(`sink ${name}: going on`, { after: said.why });
@@ -58,11 +56,11 @@ export function startSinkThread(settings: SinkSettings, position: DurablePositio
       try {
         worker = spawnWorker('sink', `sink-${name}`, data);
         worker.on('message', hear);
-        worker.on('error', (error) => hear({ state: 'failed', why: messageOf(error) }));
+        worker.on('error', (error) => hear({ message: 'state', state: 'failed', why: messageOf(error) }));
         await threadEnd(worker);
       } catch (error) {
         // The system has no thread to give.
-        hear({ state: 'failed', why: messageOf(error) });
+        hear({ message: 'state', state: 'failed', why: messageOf(error) });
       }
       if (!stopping.signal.aborted) await sleep(RESTART_AFTER_MS, stopping.signal);
     }
@@ -73,6 +71,7 @@ export function startSinkThread(settings: SinkSettings, position: DurablePositio
     name,
     counters,
     state: () => said,
+    figures: () => figures,
     async stop(drainMs) {
       stopping.abort();
       worker?.postMessage({ message: 'stop', drainMs } satisfies ToSinkThread);

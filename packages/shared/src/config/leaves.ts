@@ -225,6 +225,40 @@ export function patterns(expected: string) {
   });
 }
 
+/** More servers than anybody needs to name to find the rest. */
+const ADDRESSES_MAX = 64;
+
+/** A list of `host:port`, one at least. */
+export function addresses({ example }: { example: string }) {
+  return leaf<readonly string[]>({
+    expected: `a list of addresses such as ${example}, at most ${ADDRESSES_MAX}`,
+    json: { type: 'array', items: { type: 'string' }, minItems: 1, maxItems: ADDRESSES_MAX },
+    read(raw) {
+      if (!Array.isArray(raw)) return { ok: false, what: `is ${describe(raw)}` };
+      if (raw.length === 0 || raw.length > ADDRESSES_MAX) return { ok: false, what: `has ${raw.length} entries` };
+      for (const one of raw) {
+        const read = typeof one === 'string' ? parseListen(one) : { ok: false as const, what: `has ${describe(one)}` };
+        if (!read.ok) return { ok: false, what: read.what };
+      }
+      return { ok: true, value: raw as string[] };
+    },
+    write: (value) => value,
+  });
+}
+
+/** A part of a whole, above 0 and at most 1. */
+export function ratio() {
+  return leaf<number>({
+    expected: 'a number above 0, at most 1',
+    json: { type: 'number', exclusiveMinimum: 0, maximum: 1 },
+    read: (raw) =>
+      typeof raw === 'number' && raw > 0 && raw <= 1
+        ? { ok: true, value: raw }
+        : { ok: false, what: `is ${describe(raw)}` },
+    write: (value) => value,
+  });
+}
+
 /** `host:port`. */
 export function listen() {
   return leaf<ListenAddress>({

@@ -106,7 +106,7 @@ export function openJournalSource(options: JournalSourceOptions): JournalSource 
           pointsStored: totals.pointsStored + done.pointsStored,
           recordsDead: totals.recordsDead + done.recordsDead,
           pointsDead: totals.pointsDead + done.pointsDead,
-          pointsDropped: totals.pointsDropped,
+          pointsDropped: sumByReason(totals.pointsDropped, done.pointsDropped),
         },
       };
       save(after);
@@ -131,6 +131,12 @@ function startingCursor(options: JournalSourceOptions): CursorState {
     sink: kept?.sink,
     totals: emptyTotals(),
   };
+}
+
+function sumByReason(a: Record<string, number>, b: Record<string, number>): Record<string, number> {
+  const sum = { ...a };
+  for (const [reason, points] of Object.entries(b)) sum[reason] = (sum[reason] ?? 0) + points;
+  return sum;
 }
 
 function totalPoints(totals: CursorTotals): number {

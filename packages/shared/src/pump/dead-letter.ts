@@ -4,14 +4,15 @@
  * and what cannot be kept is never silently taken as kept: `put` rejects.
  *
  * A line is `{"time":"…Z","sink":"influxdb","why":"…","client_id":"web-1","epoch":1,"seq":2,"points":60,"bytes":812,
- * "batch":"<base64 of the batch as the client sent it>"}`; `"batch":null` where it alone would break the bound.
+ * "batch":"<base64 of the batch as the client sent it>"}`; `"batch":null` where it alone would break the bound. Where only
+ * some of its points are meant, `points` counts those and `"part":"…"` has them as the sink would have written them.
  */
 import { mkdir, open, readdir, readFile, stat, truncate, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { systemClock } from '../clock.ts';
 import type { JournalRecord } from '../journal/record.ts';
-import type { DeadLetter } from './types.ts';
+import type { DeadLetter, LetterPart } from './types.ts';
 
 /** A bound is kept by deleting whole files, so it is spread over some. */
 const FILES_PER_BOUND = 4;
@@ -19,6 +20,8 @@ const FILES_PER_BOUND = 4;
 export const DEAD_LETTER_BYTES_MIN = 256 * 1024;
 /** Of a sink's words; a server may answer with a page of HTML. */
 const WHY_CHARS_MAX = 2000;
+/** Of the points as a sink writes them; the batch has them all. */
+const PART_CHARS_MAX = 16 * 1024;
 const NAME = /^dead-(\d{6,15})\.jsonl$/;
 const NEWLINE = 10;
 
@@ -34,7 +37,7 @@ export interface DeadLetterStats {
 
 export interface DeadLetterDir extends DeadLetter {
   readonly stats: DeadLetterStats;
-  put(record: JournalRecord, sink: string, why: string): Promise<void>;
+  put(record: JournalRecord, sink: string, why: string, part?: LetterPart): Promise<void>;
 }
 
 export interface DeadLetterOptions {
@@ -78,10 +81,10 @@ export async function createDeadLetter(options: DeadLetterOptions): Promise<Dead
     }
   }
 
-  async function putOne(record: JournalRecord, sink: string, why: string): Promise<void> {
-    let line = lineOf(record, sink, why, clock.unixMs(), true);
+  async function putOne(record: JournalRecord, letter: Letter): Promise<void> {
+    let line = lineOf(record, letter, true);
     const fits = line.length <= bytesMax;
-    if (!fits) line = lineOf(record, sink, why, clock.unixMs(), false);
+    if (!fits) line = lineOf(record, letter, false);
     await makeRoom(line.length);
     let file = files.at(-1);
     if (file === undefined || (file.bytes > 0 && file.bytes + line.length > fileBytesMax)) {
@@ -92,24 +95,30 @@ export async function createDeadLetter(options: DeadLetterOptions): Promise<Dead
     file.bytes += line.length;
     stats.bytes += line.length;
     stats.letters++;
-    stats.points += record.points;
+    stats.points += letter.points;
     if (fits) return;
     stats.lettersDropped++;
-    stats.pointsDropped += record.points;
+    stats.pointsDropped += letter.points;
   }
 
   return {
     stats,
-    put(record, sink, why) {
+    put(record, sink, why, { points, text }: LetterPart = { points: record.points }) {
       // One after the other, several pumps share the directory; one that fails does not hold up the next.
-      const mine = last.then(() => putOne(record, sink, why));
+      const mine = last.then(() => putOne(record, { sink, why, points, text, unixMs: clock.unixMs() }));
       last = mine.catch(() => undefined);
       return mine;
     },
   };
 }
 
-function lineOf(record: JournalRecord, sink: string, why: string, unixMs: number, withBatch: boolean): Buffer {
+interface Letter extends LetterPart {
+  sink: string;
+  why: string;
+  unixMs: number;
+}
+
+function lineOf(record: JournalRecord, { sink, why, points, text, unixMs }: Letter, withBatch: boolean): Buffer {
   const { body } = record;
   const base64 = withBatch ? Buffer.from(body.buffer, body.byteOffset, body.length).toString('base64') : null;
   const letter = {
@@ -119,8 +128,9 @@ function lineOf(record: JournalRecord, sink: string, why: string, unixMs: number
     client_id: record.clientId,
     epoch: record.epoch,
     seq: record.seq,
-    points: record.points,
+    points,
     bytes: body.length,
+    part: text?.slice(0, PART_CHARS_MAX),
     batch: base64,
   };
   return Buffer.from(`${JSON.stringify(letter)}\n`);

@@ -7,8 +7,9 @@ import type { BackoffOptions } from '../backoff.ts';
 import { backoffMs } from '../backoff.ts';
 import { sleep } from '../clock.ts';
 import { messageOf } from '../errors.ts';
+import { emptyTotals } from '../journal/cursor.ts';
 import type { JournalRecord } from '../journal/record.ts';
-import type { Committed, DeadLetter, Delivery, Outcome, Sink, Source } from './types.ts';
+import type { Committed, DeadLetter, Delivery, Loss, Outcome, Sink, Source } from './types.ts';
 
 /** Equal suspicious answers in a row before a delivery is halved. */
 const SUSPECT_MAX = 4;
@@ -38,6 +39,8 @@ export interface PumpStats {
   pointsStored: number;
   recordsDead: number;
   pointsDead: number;
+  /** Points that the sink dropped on purpose, whatever the reason. */
+  pointsDropped: number;
 }
 
 export interface Pump {
@@ -90,6 +93,27 @@ export function createPump(options: PumpOptions): Pump {
     return true;
   }
 
+  /** Counts or keeps the points that stored records lack. @returns false when aborted before that. */
+  async function settleLosses(
+    records: JournalRecord[],
+    losses: readonly Loss[],
+    done: Committed,
+    abort: AbortSignal,
+  ): Promise<boolean> {
+    for (const { index, points, why, dropped, text } of losses) {
+      done.pointsStored -= points;
+      if (dropped === undefined) {
+        const record = records[index] as JournalRecord;
+        const put = (): Promise<void> | void => options.deadLetter.put(record, sink.name, why, { points, text });
+        if (!(await insist(put, 'a dead letter cannot be kept', abort))) return false;
+        done.pointsDead += points;
+      } else {
+        done.pointsDropped[dropped] = (done.pointsDropped[dropped] ?? 0) + points;
+      }
+    }
+    return true;
+  }
+
   /** Writes these records until each is stored or buried. @returns false when aborted before that. */
   async function deliver(records: JournalRecord[], done: Committed, abort: AbortSignal): Promise<boolean> {
     let attempt = 0;
@@ -100,7 +124,7 @@ export function createPump(options: PumpOptions): Pump {
       if (outcome.kind === 'stored') {
         countStored(records, done, outcome.state);
         setState('writing');
-        return true;
+        return settleLosses(records, outcome.losses ?? [], done, abort);
       }
       if (outcome.kind === 'rejected') return settleRejected(records, outcome, done, abort);
       suspected = outcome.kind === 'retry' && outcome.suspect && outcome.why === lastWhy ? suspected + 1 : 0;
@@ -137,7 +161,7 @@ export function createPump(options: PumpOptions): Pump {
       outcome.state,
     );
     setState('writing');
-    return true;
+    return settleLosses(records, outcome.losses ?? [], done, abort);
   }
 
   async function halve(records: JournalRecord[], done: Committed, abort: AbortSignal): Promise<boolean> {
@@ -153,7 +177,7 @@ export function createPump(options: PumpOptions): Pump {
       const taken = await insist(() => source.take(either), 'the source cannot be read', abort);
       const delivery = taken?.got;
       if (!delivery) break;
-      const done: Committed = { recordsStored: 0, pointsStored: 0, recordsDead: 0, pointsDead: 0 };
+      const done = emptyTotals();
       if (!(await deliver(delivery.records, done, abort))) break;
       // A cursor that cannot be saved is tried again; what it stands for is stored and is not written twice.
       if (!(await insist(() => source.commit(delivery, done), 'the cursor cannot be saved', abort))) break;
@@ -162,6 +186,7 @@ export function createPump(options: PumpOptions): Pump {
       stats.pointsStored += done.pointsStored;
       stats.recordsDead += done.recordsDead;
       stats.pointsDead += done.pointsDead;
+      for (const points of Object.values(done.pointsDropped)) stats.pointsDropped += points;
       setState('idle');
     }
     setState('stopped');
@@ -173,7 +198,7 @@ export function createPump(options: PumpOptions): Pump {
 
 function newStats(sink: string): PumpStats {
   const counts = { retries: 0, halts: 0, recordsStored: 0, pointsStored: 0, recordsDead: 0, pointsDead: 0 };
-  return { sink, state: 'idle', why: '', sinceUnixMs: 0, lastStoredUnixMs: 0, ...counts };
+  return { sink, state: 'idle', why: '', sinceUnixMs: 0, lastStoredUnixMs: 0, ...counts, pointsDropped: 0 };
 }
 
 function countStored(records: JournalRecord[], done: Committed, state: unknown): void {

@@ -24,10 +24,23 @@ export interface Delivery {
  * - `halt`: a configuration fault (wrong token, missing bucket): keep everything, be loud, go on trying.
  */
 export type Outcome =
-  | { kind: 'stored'; state?: unknown }
+  | { kind: 'stored'; state?: unknown; losses?: readonly Loss[] }
   | { kind: 'retry'; why: string; afterMs?: number; suspect?: boolean }
-  | { kind: 'rejected'; which: number[] | 'unknown'; why: string; state?: unknown }
+  | { kind: 'rejected'; which: number[] | 'unknown'; why: string; state?: unknown; losses?: readonly Loss[] }
   | { kind: 'halt'; why: string };
+
+/** Points of a record that the sink did not store, while it stored the record's others. */
+export interface Loss {
+  /** The record's index in the delivery. */
+  index: number;
+  points: number;
+  /** In the sink's words. */
+  why: string;
+  /** The reason they are counted under as dropped on purpose (`retention`); without it they become a dead letter. */
+  dropped?: string;
+  /** The points as the sink would have written them, for the dead letter. */
+  text?: string;
+}
 
 export interface Sink {
   readonly name: string;
@@ -42,6 +55,8 @@ export interface Committed {
   pointsStored: number;
   recordsDead: number;
   pointsDead: number;
+  /** Points dropped on purpose, by reason. */
+  pointsDropped: Record<string, number>;
   /** The sink's last `state`, when it gave one. */
   state?: unknown;
 }
@@ -53,7 +68,10 @@ export interface Source {
   commit(delivery: Delivery, done: Committed): Promise<void> | void;
 }
 
-/** Takes what a sink will never store; resolves when that is on disk. */
+/** Some points of a record: how many, and as the sink would have written them. */
+export type LetterPart = Pick<Loss, 'points' | 'text'>;
+
+/** Takes what a sink will never store; resolves when that is durable. Without `part` it is the whole record. */
 export interface DeadLetter {
-  put(record: JournalRecord, sink: string, why: string): Promise<void> | void;
+  put(record: JournalRecord, sink: string, why: string, part?: LetterPart): Promise<void> | void;
 }

@@ -3,7 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { CursorState } from '../../src/journal/cursor.ts';
-import { loadCursor } from '../../src/journal/cursor.ts';
+import { emptyTotals, loadCursor } from '../../src/journal/cursor.ts';
 import type { Journal } from '../../src/journal/journal.ts';
 import { listSegments } from '../../src/journal/segment.ts';
 import type { CursorAlarm, JournalSource, JournalSourceOptions } from '../../src/journal/source.ts';
@@ -28,7 +28,7 @@ function sourceOf(dir: string, journal: Journal, more: Partial<JournalSourceOpti
 
 function stored(delivery: Delivery, state?: unknown): Committed {
   const points = delivery.records.reduce((sum, record) => sum + record.points, 0);
-  return { recordsStored: delivery.records.length, pointsStored: points, recordsDead: 0, pointsDead: 0, state };
+  return { ...emptyTotals(), recordsStored: delivery.records.length, pointsStored: points, state };
 }
 
 async function takeSeqs(source: JournalSource, commit = true): Promise<number[]> {

@@ -46,6 +46,13 @@ function bytesOnDisk(): number {
 const bytesMax = DEAD_LETTER_BYTES_MIN;
 
 describe('a dead letter', () => {
+  it('of some points of a record counts those, and holds them as the sink would have written them', async () => {
+    const kept = await createDeadLetter({ dir, bytesMax });
+    await kept.put(recordOf(3), 'influxdb', 'unable to parse', { points: 2, text: 'm v=\nm w=' });
+    expect(letters()).toMatchObject([{ seq: 3, points: 2, part: 'm v=\nm w=', batch: expect.any(String) as string }]);
+    expect(kept.stats).toMatchObject({ letters: 1, points: 2 });
+  });
+
   it('holds the batch as it came, and why and by whom it was refused', async () => {
     const kept = await createDeadLetter({ dir, bytesMax, clock: fakeClock(1_759_579_200_123) });
     await kept.put(recordOf(3), 'influxdb', 'field type conflict: "value"');

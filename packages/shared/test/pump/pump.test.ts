@@ -94,7 +94,7 @@ test('rejected records that the sink names become dead letters, and the others c
   await runToEnd(source, sink, dead);
   expect(dead.kept).toEqual([{ seq: 2, why: 'type conflict' }]);
   expect(source.committed).toEqual([
-    { recordsStored: 2, pointsStored: 20, recordsDead: 1, pointsDead: 10, state: 's' },
+    { recordsStored: 2, pointsStored: 20, recordsDead: 1, pointsDead: 10, pointsDropped: {}, state: 's' },
   ]);
 });
 
@@ -222,4 +222,24 @@ test('a source that can never be read does not keep a pump from being stopped', 
   const pump = createPump({ source, sink, deadLetter: deadLetters(), backoff: FAST, onState });
   await pump.run(stop.signal, stop.signal);
   expect(pump.stats.state).toBe('stopped');
+});
+
+test('points that a stored record lacks become a dead letter or are counted with their reason', async () => {
+  const source = sourceOf([[1, 2]]);
+  const kept: unknown[] = [];
+  const letters: DeadLetter = { put: ({ seq }, _sink, why, part) => void kept.push({ seq, why, part }) };
+  const losses = [
+    { index: 1, points: 3, why: 'type conflict', text: 'm v=1' },
+    { index: 0, points: 4, why: 'too old', dropped: 'retention' },
+  ];
+  const stats = await runToEnd(
+    source,
+    sinkOf(() => ({ kind: 'stored', losses })),
+    letters,
+  );
+  expect(kept).toEqual([{ seq: 2, why: 'type conflict', part: { points: 3, text: 'm v=1' } }]);
+  expect(source.committed).toEqual([
+    { recordsStored: 2, pointsStored: 13, recordsDead: 0, pointsDead: 3, pointsDropped: { retention: 4 } },
+  ]);
+  expect(stats).toMatchObject({ pointsStored: 13, pointsDead: 3, pointsDropped: 4 });
 });
