@@ -8,7 +8,7 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-const name = (expected: string) => text({ expected, pattern: /^[^\0-\x1f"\\]*$/, charsMax: 128 });
+const name = (expected: string) => text({ expected, pattern: /^[^\p{Cc}"\\]*$/u, charsMax: 128 });
 
 export const influxdbSchema = z.strictObject({
   enabled: flag().prefault(true),

@@ -9,6 +9,7 @@ import { jsonSchemaOf } from '../config/translate.ts';
 import { EXIT, type ExitCode, MetricStreamError } from '../errors.ts';
 import type { Lifecycle } from '../lifecycle.ts';
 import { createLog, type Log, type LogFormat, type LogLevel } from '../log.ts';
+import { type CheckLine, checkLinesExit, checkLinesText } from './check-line.ts';
 import type { Verb } from './program.ts';
 
 type Spec<File, Config> = ConfigSpec<File, Config>;
@@ -70,30 +71,46 @@ export async function runUntilSignal(lifecycle: Lifecycle, log: Log): Promise<Ex
   }
 }
 
-/** `check`: says `FILE: ok` and the main points, or everything that is wrong, with status 78. */
-export function checkVerb<File, Config>(spec: Spec<File, Config>): Verb<{ config: string; json?: true }> {
+interface CheckOptions {
+  config: string;
+  connect?: true;
+  json?: true;
+}
+
+/**
+ * `check`: says `FILE: ok` and the main points, or everything that is wrong, with status 78.
+ * @param connect looks at every server the configuration names; with it there is `check --connect`, which ends with 69 when
+ * one does not answer and 1 when one is not as it must be.
+ */
+export function checkVerb<File, Config>(
+  spec: Spec<File, Config>,
+  connect?: (config: Config) => Promise<CheckLine[]>,
+): Verb<CheckOptions> {
+  const examples = [`check -c ${spec.defaultPath}`, 'check -c new.yaml --json'];
   return {
     name: 'check',
     summary: 'Check a configuration file without using it',
-    examples: [`check -c ${spec.defaultPath}`, 'check -c new.yaml --json'],
+    examples: connect === undefined ? examples : [...examples, 'check -c new.yaml --connect'],
     define(command) {
       configOption(command, spec);
+      if (connect !== undefined) command.option('--connect', 'look at every server that it names, too');
       command.option('--json', 'print the result as JSON');
     },
-    run({ config: path, json }, io) {
+    async run({ config: path, connect: asked, json }, io) {
       const result = readConfig(path, spec, process.env);
       const faults = result.ok ? [] : result.faults;
       const warnings = result.ok ? result.warnings : [];
+      const lines = result.ok && asked === true ? await connect?.(result.config) : undefined;
       if (json === true) {
         const named = (one: ConfigFault) => ({ ...one, message: faultLine(path, one) });
-        const answer = { file: path, ok: result.ok, faults: faults.map(named), warnings: warnings.map(named) };
-        io.out(`${JSON.stringify(answer, undefined, 2)}\n`);
+        const found = { faults: faults.map(named), warnings: warnings.map(named), connect: lines };
+        io.out(`${JSON.stringify({ file: path, ok: result.ok, ...found }, undefined, 2)}\n`);
       } else {
         if (warnings.length > 0) io.err(`${faultsText(path, result.source, warnings, 'warning: ')}\n`);
-        if (result.ok) io.out(`${path}: ok (${spec.summary(result.config)})\n`);
+        if (result.ok) io.out(`${path}: ok (${spec.summary(result.config)})\n${checkLinesText(lines ?? [])}`);
         else io.err(`${faultsText(path, result.source, faults)}\n`);
       }
-      return result.ok ? EXIT.ok : EXIT.config;
+      return result.ok ? checkLinesExit(lines ?? []) : EXIT.config;
     },
   };
 }
