@@ -82,7 +82,7 @@ export async function backfill(options: BackfillOptions): Promise<BackfillReport
   const retentionMs = await store.retentionMs(signal);
   const kinds = await learnKinds(store, schema, signal);
   const index = await reader.index(options.onFiles);
-  const state = resume ?? newState(index, options.window);
+  const state = resume === undefined ? newState(index, options.window) : structuredClone(resume);
   const cutoff = retentionMs === undefined ? state.since : Math.floor((clock.unixMs() - retentionMs) / MS_PER_MINUTE);
   const tooOld = linesIn(index, { since: state.doneUntil, until: cutoff });
   const toRead = linesIn(index, { since: Math.max(cutoff, state.doneUntil), until: state.until });
@@ -185,14 +185,14 @@ function createBackfillSource(options: SourceOptions): BackfillSource {
     if (chunk === undefined) return undefined;
     const missing = onlyMissing ? await findMissing(chunk, { store, schema, signal }) : undefined;
     account.alreadyThere += missing === undefined ? 0 : chunk.points - missing.points;
-    const kindsOf = new Map(chunk.series.map((series) => [series, kinds.kindOf(series)]));
-    for (const [series, kind] of kindsOf) {
-      if (kind !== undefined) continue;
+    const kindsIn = kinds.kindsIn(chunk);
+    for (const series of chunk.series) {
+      if (kindsIn.has(series)) continue;
       for (const at of series.times.keys()) if (missing?.has(series, at) ?? true) account.typeUnknown++;
     }
     const records = recordsOf(chunk, {
-      chosen: (series, at) => kindsOf.get(series) !== undefined && (missing?.has(series, at) ?? true),
-      kindOf: (series) => kindsOf.get(series)!,
+      chosen: (series, at) => kindsIn.has(series) && (missing?.has(series, at) ?? true),
+      kindOf: (series) => kindsIn.get(series)!,
       nowUnixMs: clock.unixMs(),
     });
     read = undefined;

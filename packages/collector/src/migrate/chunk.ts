@@ -16,13 +16,15 @@ export interface Triple {
 
 /** One series as InfluxDB knows it, with its points in the order of their times. */
 export interface ChunkSeries {
-  /** What the series is to each client that writes it; the last line's unit counts. */
-  readonly sources: ReadonlyMap<string, FileSeries>;
+  /** What the files call it: more than one where several clients write it, or its unit has changed. */
+  readonly sources: readonly FileSeries[];
   /** Nanoseconds from the beginning of the chunk. */
   times: number[];
   values: number[];
   /** Indices into the chunk's triples. */
   triples: number[];
+  /** Indices into `sources`; undefined while there is one. */
+  origins: number[] | undefined;
 }
 
 /** One series in one minute: which of its points, and what they come to. */
@@ -55,22 +57,23 @@ const NANOS_PER_MINUTE = 60e9;
 
 /** Collects points of a window, which has at most 100 days (times are exact to the nanosecond as a number). */
 export function createChunk(window: Window): { add(point: FilePoint): void; finish(): Chunk } {
-  const byKey = new Map<string, ChunkSeries & { sources: Map<string, FileSeries> }>();
-  const byObject = new Map<FileSeries, ChunkSeries>();
+  const byKey = new Map<string, ChunkSeries & { sources: FileSeries[] }>();
+  const known = new Map<FileSeries, { series: ChunkSeries; source: number }>();
   const triples: Triple[] = [];
   const tripleIndex = new Map<string, number>();
   let last = -1;
 
-  function seriesOf(source: FileSeries): ChunkSeries {
+  function learn(source: FileSeries): { series: ChunkSeries; source: number } {
     const key = keyOf(influxSeriesOf(source, 'seed'));
     let series = byKey.get(key);
     if (series === undefined) {
-      series = { sources: new Map(), times: [], values: [], triples: [] };
+      series = { sources: [], times: [], values: [], triples: [], origins: undefined };
       byKey.set(key, series);
     }
-    series.sources.set(source.clientId, source);
-    byObject.set(source, series);
-    return series;
+    const place = { series, source: series.sources.push(source) - 1 };
+    if (place.source === 1) series.origins = series.times.map(() => 0);
+    known.set(source, place);
+    return place;
   }
 
   /** Lines of a batch follow each other, so mostly it is the last one. */
@@ -85,10 +88,11 @@ export function createChunk(window: Window): { add(point: FilePoint): void; fini
 
   return {
     add(point) {
-      const series = byObject.get(point.series) ?? seriesOf(point.series);
+      const { series, source } = known.get(point.series) ?? learn(point.series);
       series.times.push((point.minute - window.since) * NANOS_PER_MINUTE + point.nanos);
       series.values.push(point.value);
       series.triples.push(tripleOf(point));
+      series.origins?.push(source);
     },
     finish() {
       const counts = { points: 0, repeated: 0, conflicting: 0 };
@@ -105,32 +109,27 @@ export function createChunk(window: Window): { add(point: FilePoint): void; fini
 }
 
 function sortByTime(series: ChunkSeries): void {
-  const { times, values, triples } = series;
+  const { times, values, triples, origins } = series;
   if (times.every((time, at) => at === 0 || times[at - 1]! <= time)) return;
   // Stable: of equal times the one read last stays last.
   const order = times.map((_, at) => at).sort((a, b) => times[a]! - times[b]!);
   series.times = order.map((at) => times[at]!);
   series.values = order.map((at) => values[at]!);
   series.triples = order.map((at) => triples[at]!);
+  series.origins = origins && order.map((at) => origins[at]!);
 }
 
 /** @returns how many of what it dropped had another value than what it kept. */
-function dropRepeated({ times, values, triples }: ChunkSeries): number {
+function dropRepeated({ times, values, triples, origins }: ChunkSeries): number {
+  const columns = origins === undefined ? [times, values, triples] : [times, values, triples, origins];
   let conflicting = 0;
   let kept = -1;
   for (let at = 0; at < times.length; at++) {
-    if (kept >= 0 && times[kept] === times[at]) {
-      if (values[kept] !== values[at]) conflicting++;
-    } else {
-      kept++;
-    }
-    times[kept] = times[at]!;
-    values[kept] = values[at]!;
-    triples[kept] = triples[at]!;
+    if (kept < 0 || times[kept] !== times[at]) kept++;
+    else if (values[kept] !== values[at]) conflicting++;
+    if (kept < at) for (const column of columns) column[kept] = column[at]!;
   }
-  times.length = kept + 1;
-  values.length = kept + 1;
-  triples.length = kept + 1;
+  for (const column of columns) column.length = kept + 1;
   return conflicting;
 }
 
@@ -161,9 +160,14 @@ export function* cellsOf({ window }: Pick<Chunk, 'window'>, { times, values }: C
   }
 }
 
+/** @returns what the files call the series of a point. */
+export function sourceOf({ sources, origins }: ChunkSeries, at: number): FileSeries {
+  return sources[origins?.[at] ?? 0]!;
+}
+
 /** The clients whose points these are. */
 export function clientsOf(chunk: Chunk, series: ChunkSeries, { from, to }: Pick<FileCell, 'from' | 'to'>): string[] {
-  if (series.sources.size === 1) return [...series.sources.keys()];
+  if (series.sources.length === 1) return [series.sources[0]!.clientId];
   return [...new Set(series.triples.slice(from, to).map((at) => chunk.triples[at]!.clientId))].sort();
 }
 

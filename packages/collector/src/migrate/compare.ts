@@ -94,8 +94,7 @@ async function compareNaming(chunk: Chunk, naming: Naming, options: CompareOptio
 function expectedOf(chunk: Chunk, naming: Naming): Map<string, Expected> {
   const expected = new Map<string, Expected>();
   for (const series of chunk.series) {
-    const [source] = series.sources.values();
-    const target = influxSeriesOf(source!, naming);
+    const target = influxSeriesOf(series.sources[0]!, naming);
     const cells = new Map<number, FileCell>();
     for (const cell of cellsOf(chunk, series)) cells.set(cell.minute, cell);
     expected.set(keyOf(target), { target, series, cells });

@@ -7,7 +7,7 @@ import type { SeriesKind } from '@metricstream/proto/batch.ts';
 import { encodeBatch, SCHEMA_VERSION } from '@metricstream/proto/encode.ts';
 import { type JournalRecord, Lane, RecordKind } from '@metricstream/shared/journal/record.ts';
 import { VERSION } from '../version.ts';
-import type { Chunk, ChunkSeries } from './chunk.ts';
+import { type Chunk, type ChunkSeries, sourceOf } from './chunk.ts';
 import type { FileSeries } from './line.ts';
 
 /** Of a record; an agent's batch has fewer. */
@@ -36,7 +36,7 @@ export function* recordsOf(chunk: Chunk, options: RecordOptions): Generator<Jour
     const [from, to] = [starts[triple]!, starts[triple + 1]!];
     const series = points.series.subarray(from, to);
     const at = points.at.subarray(from, to);
-    for (const group of groupsOf(chunk, triple, { series, at })) yield recordOf(chunk, triple, group, options);
+    for (const group of groupsOf(chunk, { series, at })) yield recordOf(chunk, triple, group, options);
   }
 }
 
@@ -67,12 +67,11 @@ interface Group {
   points: { row: number; time: number; value: number }[];
 }
 
-function* groupsOf(chunk: Chunk, triple: number, { series, at }: Omit<Chosen, 'starts'>): Generator<Group> {
-  const { clientId } = chunk.triples[triple]!;
+function* groupsOf(chunk: Chunk, { series, at }: Omit<Chosen, 'starts'>): Generator<Group> {
   const open = new Map<string, Group>();
   for (const [index, seriesIndex] of series.entries()) {
     const of = chunk.series[seriesIndex]!;
-    const source = of.sources.get(clientId)!;
+    const source = sourceOf(of, at[index]!);
     const key = JSON.stringify(source.resource);
     let group = open.get(key);
     const time = of.times[at[index]!]!;

@@ -93,7 +93,7 @@ export async function* readBlocks({ dir, name }: SourceFile): AsyncGenerator<Buf
 }
 
 async function* decompressed(file: ReadStream): AsyncGenerator<Buffer> {
-  const plain = createZstdDecompress();
+  const plain = createZstdDecompress({ chunkSize: BLOCK_BYTES });
   file.on('error', (error) => plain.destroy(error));
   file.pipe(plain);
   try {

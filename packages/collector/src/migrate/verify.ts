@@ -117,8 +117,8 @@ function countChunk(report: VerifyReport, chunk: Chunk): void {
   report.repeated += chunk.repeated;
   report.conflicting += chunk.conflicting;
   for (const series of chunk.series) {
-    if (series.sources.size === 1) continue;
-    const [source] = series.sources.values();
+    const [source, ...others] = series.sources;
+    if (others.length === 0) continue;
     for (const cell of cellsOf(chunk, series)) {
       const clients = clientsOf(chunk, series, cell);
       if (clients.length === 1) continue;

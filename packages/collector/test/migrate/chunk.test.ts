@@ -65,7 +65,7 @@ describe('a chunk', () => {
       }
       const chunk = chunkOf(points);
       const got = chunk.series.flatMap((series) => {
-        const key = keyOf(influxSeriesOf([...series.sources.values()][0]!, 'seed'));
+        const key = keyOf(influxSeriesOf(series.sources[0]!, 'seed'));
         return [...cellsOf(chunk, series)].map(
           ({ minute, count, min, max, sum }) => [`${key} ${minute}`, { count, min, max, sum }] as const,
         );

@@ -52,7 +52,7 @@ export async function influx2Target({ schema = 'seed', keep }: TargetOptions = {
     const answer = await fetch(url + path, {
       method,
       headers,
-      body: body === undefined ? undefined : JSON.stringify(body),
+      ...(body !== undefined && { body: JSON.stringify(body) }),
     });
     if (!answer.ok) throw new Error(`${method} ${path}: ${await answer.text()}`);
     return answer.status === 204 ? undefined : answer.json();
