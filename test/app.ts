@@ -62,15 +62,37 @@ export async function startAgent(options: AppOptions): Promise<App> {
   return { ...program, admin, status: () => readStatus(new URL(admin).host) };
 }
 
+/** Starts a forwarder, which reads `sinks.kafka` of the configuration given and writes to its other sinks. */
+export async function startForwarder(options: AppOptions): Promise<App> {
+  const { forward, ...config } = options.config ?? {};
+  const program = await start(
+    'forwarder',
+    { ...options, config },
+    {
+      state_dir: join(options.dir, 'forwarder'),
+      forward: { admin: { listen: '127.0.0.1:0' }, ...(forward as Config) },
+    },
+  );
+  const admin = await addressIn(program, 'admin listening');
+  return { ...program, admin, status: () => readStatus(new URL(admin).host) };
+}
+
+const PROGRAMS = {
+  agent: { entry: productEntries.agent, verb: 'run' },
+  collector: { entry: productEntries.collector, verb: 'run' },
+  forwarder: { entry: productEntries.collector, verb: 'forward' },
+} as const;
+
 async function start(
-  name: 'collector' | 'agent',
+  name: keyof typeof PROGRAMS,
   { dir, config, env = {} }: AppOptions,
   defaults: Config,
 ): Promise<Program> {
   await mkdir(dir, { recursive: true });
   const file = join(dir, `${name}.yaml`);
   await writeFile(file, JSON.stringify({ ...defaults, ...config }, null, 2));
-  const program = startProgram({ name, entry: productEntries[name], args: ['run', '-c', file], env });
+  const { entry, verb } = PROGRAMS[name];
+  const program = startProgram({ name, entry, args: [verb, '-c', file], env });
   started.add(program);
   void program.ended.then(() => started.delete(program));
   return program;

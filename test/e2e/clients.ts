@@ -58,9 +58,12 @@ export function startFleet({ clients, url, pauseMs, namePrefix = 'client' }: Fle
   async function client(index: number): Promise<void> {
     const clientId = `${namePrefix}-${index}`;
     const epoch = Date.now() * 1024 + index;
+    let timeMs = 0;
     for (let seq = 1; !finishing.signal.aborted; seq++) {
       const key = keyOf({ clientId, epoch, seq });
-      const body = batchOf(clientId, epoch, seq);
+      // No two batches of one time: in InfluxDB the second would replace the first.
+      timeMs = Math.max(Date.now(), timeMs + 1);
+      const body = batchOf(clientId, epoch, seq, timeMs);
       fleet.sent.set(key, POINTS_PER_BATCH);
       for (let status = ''; status !== '200'; ) {
         status = await post(body, clientId, seq);

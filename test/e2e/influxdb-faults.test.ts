@@ -1,0 +1,106 @@
+/**
+ * Faults of InfluxDB under load, with the real programs and servers: every point that a client was told yes to is in
+ * InfluxDB once it is back, directly from the journal and through Kafka, and the files never wait for it.
+ */
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { type Config, startCollector, startForwarder } from '../app.ts';
+import { available, type Influx1, kafkaAdmin, queryInflux1, sharedKafka, startInflux1 } from '../services/index.ts';
+import { type Fleet, startFleet } from './clients.ts';
+import { linesByTriple, reconcile } from './ledger.ts';
+import { collectorWith, recoveryMs, sinkOf, testDir, until } from './sinks.ts';
+import { epochsOf, influxLedger } from './topic-ledger.ts';
+
+const DB = 'metrics';
+const RECOVERY_MS_MAX = 5000;
+const PAUSE_MS = 5000;
+
+async function influxWithDatabase(): Promise<Influx1> {
+  const influx = await startInflux1();
+  const policy = (name: string, days: number) =>
+    `CREATE RETENTION POLICY "${name}" ON "${DB}" DURATION ${days}d REPLICATION 1`;
+  const query = [`CREATE DATABASE "${DB}"`, `${policy('7_days', 7)} DEFAULT`, policy('90_days', 90)].join('; ');
+  await queryInflux1({ url: influx.url, query });
+  return influx;
+}
+
+async function checkPoints(influx: Influx1, fleet: Fleet): Promise<void> {
+  const found = await influxLedger({ url: influx.url, db: DB }, epochsOf(fleet.sent.keys()));
+  const { stored, ...faults } = reconcile(found, fleet.sent, fleet.acked);
+  expect(faults).toEqual({ lost: [], repeated: [], invented: [] });
+  expect(stored).toBe(fleet.acked.size);
+}
+
+describe.runIf(await available('influx1'))('InfluxDB under a collector', () => {
+  test('killed, stopped and refusing the token for a while: each point is there once', {
+    timeout: 90_000,
+  }, async () => {
+    const influx = await influxWithDatabase();
+    const dir = testDir('influx-faults');
+    const influxdb = { url: influx.url, database: DB, timeout: '2s' };
+    const collector = await startCollector({ dir, config: collectorWith(dir, { influxdb }) });
+    const fleet = startFleet({ clients: 12, url: collector.url, pauseMs: 10 });
+    await until(async () => (await sinkOf(collector, 'influxdb')).points_stored > 0);
+
+    await influx.kill9();
+    await until(async () => (await sinkOf(collector, 'influxdb')).state === 'retrying');
+    const before = await sinkOf(collector, 'jsonl');
+    await influx.start();
+    expect(await recoveryMs(collector, 'influxdb')).toBeLessThan(RECOVERY_MS_MAX);
+    expect((await sinkOf(collector, 'jsonl')).points_stored).toBeGreaterThan(before.points_stored);
+
+    influx.pause();
+    await delay(PAUSE_MS);
+    expect(await sinkOf(collector, 'influxdb')).toMatchObject({ state: 'retrying' });
+    influx.resume();
+    expect(await recoveryMs(collector, 'influxdb')).toBeLessThan(RECOVERY_MS_MAX);
+
+    await fleet.finish();
+    await until(async () => (await sinkOf(collector, 'influxdb')).lag_points === 0);
+    expect(await collector.stop(), collector.lastWords()).toMatchObject({ code: 0 });
+    await checkPoints(influx, fleet);
+    const files = reconcile(linesByTriple(join(dir, 'points')), fleet.sent, fleet.acked);
+    expect(files).toEqual({ lost: [], repeated: [], invented: [], stored: fleet.acked.size });
+  });
+});
+
+describe.runIf(await available('influx1', 'sharedKafka'))(
+  'the whole way: clients, collector, Kafka, forwarder, InfluxDB',
+  () => {
+    test('with a forwarder killed twice, each acknowledged point is in InfluxDB once', {
+      timeout: 120_000,
+    }, async () => {
+      const influx = await influxWithDatabase();
+      const { brokers } = await sharedKafka();
+      const dir = testDir('whole-way');
+      const topic = `whole-way-${process.pid}`;
+      for (const name of [topic, `${topic}-dead`])
+        await kafkaAdmin(brokers).createTopic({ topic: name, partitions: 12 });
+      const sinks: Config = {
+        kafka: { brokers, topic, dead_letter_topic: `${topic}-dead` },
+        influxdb: { url: influx.url, database: DB, from: 'kafka' },
+      };
+      const collector = await startCollector({ dir, config: collectorWith(dir, sinks) });
+      const forward = { dir, config: { sinks: { ...sinks, jsonl: { enabled: false } }, forward: { group: topic } } };
+      let forwarder = await startForwarder(forward);
+      const fleet = startFleet({ clients: 12, url: collector.url, pauseMs: 10 });
+      for (let kill = 0; kill < 2; kill++) {
+        await until(async () => (await sinkOf(forwarder, 'influxdb')).points_stored > 0);
+        await forwarder.kill9();
+        forwarder = await startForwarder(forward);
+      }
+      await fleet.finish();
+      await until(async () => (await sinkOf(collector, 'kafka')).lag_points === 0);
+      const expected = [...fleet.sent.values()].reduce((sum, points) => sum + points, 0);
+      const count = 'SELECT count("value") FROM "7_days"."server_metrics"';
+      await until(async () => {
+        const [series] = await queryInflux1({ url: influx.url, db: DB, query: count });
+        return Number(series?.values[0]?.[1] ?? 0) >= expected;
+      });
+      expect(await forwarder.stop(), forwarder.lastWords()).toMatchObject({ code: 0 });
+      expect(await collector.stop(), collector.lastWords()).toMatchObject({ code: 0 });
+      await checkPoints(influx, fleet);
+    });
+  },
+);
