@@ -23,8 +23,8 @@ export interface FieldName {
   field: string;
 }
 
-/** Of words in a reason; a server repeats each bad line in them. */
-const WORDS_CHARS_MAX = 2000;
+/** Of words in a reason, half from each end: a server repeats each bad line in them, and then says what is wrong. */
+const WORDS_CHARS_MAX = 1600;
 const BUSY: ReadonlySet<number> = new Set([408, 425, 429, 502, 503, 504]);
 const PARTIAL = /^(?:failure writing points to database: )?partial write: (.*) dropped=(\d+)(?: for database: .*)?$/s;
 const CONFLICT =
@@ -38,7 +38,7 @@ const UNPARSABLE = /^unable to parse |^partial write: unable to parse /;
 export function judge(answer: Answer, where: string, target: InfluxdbTarget): Verdict {
   const { status, retryAfterMs } = answer;
   if (status === 204) return { kind: 'stored' };
-  const words = answer.words.slice(0, WORDS_CHARS_MAX);
+  const words = shortened(answer.words);
   const why = `${where} answered ${status}${words === '' ? '' : `: ${words}`}`;
   if (status === 413) return { kind: 'too_large', why };
   if (BUSY.has(status)) return { kind: 'retry', why, afterMs: retryAfterMs };
@@ -46,6 +46,11 @@ export function judge(answer: Answer, where: string, target: InfluxdbTarget): Ve
   if (remedy !== undefined) return { kind: 'halt', why: `${why}; ${remedy}` };
   if (status === 400 || status === 422) return judgeLines(answer.words, why);
   return { kind: 'suspect', why };
+}
+
+function shortened(words: string): string {
+  const half = WORDS_CHARS_MAX / 2;
+  return words.length <= WORDS_CHARS_MAX ? words : `${words.slice(0, half)} … ${words.slice(-half)}`;
 }
 
 function judgeLines(words: string, why: string): Verdict {
