@@ -55,6 +55,9 @@ export async function openSession({ connection, first = 0, retries, log }: Sessi
       ? connectTls({ ...tls, ...server, host, port }, onConnect)
       : connectPlain({ host, port }, onConnect);
     socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS);
+    // kafkajs does this again and again to one that is gone, and each time would leave a listener behind.
+    const unref = socket.unref.bind(socket);
+    socket.unref = () => (socket.destroyed ? socket : unref());
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     return socket;

@@ -122,8 +122,9 @@ export function openKafkaConsumer(options: KafkaConsumerOptions): KafkaConsumer 
       for (;;) {
         if (!held.owns(batch) || signal?.aborted === true) return false;
         try {
+          held.committing(batch, nextOffset);
           await membership?.commit(batch.partition, nextOffset);
-          if (held.owns(batch)) held.commit(batch, nextOffset);
+          if (held.owns(batch)) held.committed(batch, nextOffset);
           return true;
         } catch (error) {
           seldom.warn('kafka offset is not committed, trying on', { group, topic, why: messageOf(error) });

@@ -30,7 +30,9 @@ export interface Held {
   arrive(batch: ConsumedBatch, progress: { fetchedOffset: number; end: number }): Arrival;
   take(): ConsumedBatch | undefined;
   owns(batch: ConsumedBatch): boolean;
-  commit(batch: ConsumedBatch, nextOffset: number): void;
+  /** A commit is under way; when it fails it may have been done all the same. */
+  committing(batch: ConsumedBatch, nextOffset: number): void;
+  committed(batch: ConsumedBatch, nextOffset: number): void;
   progress(): PartitionProgress[];
 }
 
@@ -51,7 +53,7 @@ export function createHeld({ bytesMax, pause, resume }: HeldOptions): Held {
   let generation = 0;
   let bytes = 0;
   let lastServed = -1;
-  /** What was committed of a partition, whoever had it since: a hole after it is a loss. */
+  /** How far each partition is done with, committed or about to be: a hole after it is a loss. */
   const passed = new Map<number, number>();
 
   function regulate(): void {
@@ -113,8 +115,8 @@ export function createHeld({ bytesMax, pause, resume }: HeldOptions): Held {
       return batch;
     },
     owns: (batch) => batch.generation === generation,
-    commit(batch, nextOffset) {
-      passed.set(batch.partition, nextOffset);
+    committing: (batch, nextOffset) => void passed.set(batch.partition, nextOffset),
+    committed(batch, nextOffset) {
       const shelf = shelves.get(batch.partition);
       if (shelf === undefined) return;
       shelf.committed = nextOffset;

@@ -1,24 +1,19 @@
 /**
  * One membership of a consumer group through one kafkajs consumer, from joining to its end. Promises that it ends, and says
- * why, whenever nothing would come any more though there are brokers: kafkajs crashed, it has no answers while others get
- * them, one broker is silent, or the group was joined in the middle of fetching (what is on its way then has old
- * positions). While no broker answers at all it lasts: a member that comes back is known, a new one waits for the old
- * one's session to end.
+ * why, whenever nothing would come any more though there are brokers (kafkajs-watch.ts decides); that it keeps its place in
+ * the group where it can (a new member waits for the old one's session to end); and that of a generation only what was
+ * fetched within it is handed on: kafkajs joins anew in the middle of fetching when a leader moves, and then brings what
+ * was asked for from old positions.
  */
 import { messageOf } from '@metricstream/shared/errors.ts';
 import type { Log } from '@metricstream/shared/log.ts';
 import type { Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs';
 import { createAdmin } from '../../sinks/kafka/kafkajs-admin.ts';
 import { absentReason, faultOf, haltReason, isAbsent } from '../../sinks/kafka/kafkajs-errors.ts';
-import {
-  type KafkaSession,
-  openSession,
-  REQUEST_TIMEOUT_MS,
-  RETRY,
-  within,
-} from '../../sinks/kafka/kafkajs-session.ts';
+import { type KafkaSession, openSession, RETRY, within } from '../../sinks/kafka/kafkajs-session.ts';
 import type { KafkaConnection } from '../../sinks/kafka/settings.ts';
 import type { ConsumedBatch, ConsumedMessage } from './consumer.ts';
+import { createWatch, type Watch } from './kafkajs-watch.ts';
 
 /** Through any outage. */
 const RETRIES = 1e6;
@@ -27,16 +22,10 @@ const MAX_WAIT_MS = 300;
 const FETCH_BYTES_MAX = 2 * 1024 * 1024;
 /** Other members must come back within this when the group is divided anew; ours does at once. */
 const REBALANCE_TIMEOUT_MS = 15_000;
-/** Joining waits for the others. */
-const JOIN_STALL_MS = REBALANCE_TIMEOUT_MS + REQUEST_TIMEOUT_MS;
-const STALL_MS = 2 * REQUEST_TIMEOUT_MS;
-/** One fetch that got no answer, and the next one under way. */
-const SILENT_BROKER_MS = REQUEST_TIMEOUT_MS + 2000;
-/** How long kafkajs may take once a broker answers others. */
-const GRACE_MS = 4000;
+const HEARTBEAT_MS = 2000;
 const WATCH_MS = 500;
-/** New partitions of the topic are seen this much later. */
-const METADATA_MAX_AGE_MS = 60_000;
+/** A broker that is silent is left by then, and new partitions of the topic are seen. */
+const METADATA_MAX_AGE_MS = 5000;
 const LEAVE_MS = 4500;
 
 export type ArrivedBatch = Omit<ConsumedBatch, 'topic' | 'generation'> & { fetchedOffset: number; end: number };
@@ -71,45 +60,56 @@ export interface Membership {
 }
 
 interface State {
+  readonly watch: Watch;
   session: KafkaSession | undefined;
   consumer: Consumer | undefined;
   /** Of kafkajs's latest call; it commits with the generation that is current. */
   commitOffsets: EachBatchPayload['commitOffsetsIfNecessary'] | undefined;
   ended: boolean;
+  /** In a generation that was joined while nothing was fetched. */
   joined: boolean;
-  /** The next join is no surprise: the first one, or one after a pause of all fetching. */
-  joinExpected: boolean;
-  progressMs: number;
-  /** By broker: since when a fetch has had no answer, and when the last one began. */
-  fetches: Map<string, { sinceMs: number; startedMs: number }>;
-  /** Since when others get answers and kafkajs does not. */
-  leftOutMs: number | undefined;
-  asking: boolean;
+  /** No fetch is under way: the next join is the first one, or follows a pause of them all. */
+  paused: boolean;
+  /** The next fetch shall fail, so that kafkajs pauses all of them and joins anew. */
+  rejoin: boolean;
 }
 
 export function startMembership(options: MembershipOptions): Membership {
-  const { topic } = options;
+  const { connection, topic, log } = options;
   const end = Promise.withResolvers<string>();
   const state: State = {
+    watch: createWatch(performance.now()),
     session: undefined,
     consumer: undefined,
     commitOffsets: undefined,
     ended: false,
     joined: false,
-    joinExpected: true,
-    progressMs: performance.now(),
-    fetches: new Map(),
-    leftOutMs: undefined,
-    asking: false,
+    paused: true,
+    rejoin: false,
   };
   const finish = (why: string): void => {
     state.ended = true;
-    clearInterval(watch);
+    clearInterval(timer);
     end.resolve(why);
   };
-  const watch = setInterval(() => {
-    const why = silentBroker(state.fetches, performance.now()) ?? leftOut(options, state, performance.now());
-    if (why !== undefined) finish(why);
+  let asking = false;
+  const ask = async (): Promise<void> => {
+    if (asking) return;
+    asking = true;
+    try {
+      await createAdmin({ connection, log }).connect(AbortSignal.abort());
+      state.watch.asked(true, performance.now());
+    } catch (error) {
+      state.watch.asked(false, performance.now());
+      log.warn('kafka does not answer, waiting', { why: messageOf(error) });
+    }
+    asking = false;
+  };
+  const timer = setInterval(() => {
+    const verdict = state.watch.verdict(performance.now());
+    if (verdict === 'anew') finish('brokers answer, and kafkajs gets nowhere');
+    else if (verdict === 'rejoin') state.rejoin = true;
+    else if (verdict === 'ask') void ask();
   }, WATCH_MS);
   run(options, state, finish).catch((error: unknown) => finish(reasonOf(error, options)));
   return {
@@ -117,14 +117,14 @@ export function startMembership(options: MembershipOptions): Membership {
     pause: (partition) => state.consumer?.pause([{ topic, partitions: [partition] }]),
     resume: (partition) => state.consumer?.resume([{ topic, partitions: [partition] }]),
     async commit(partition, nextOffset) {
-      if (state.ended || state.commitOffsets === undefined) throw new Error('not a member of the group now');
+      if (!state.joined || state.commitOffsets === undefined) throw new Error('not a member of the group now');
       await state.commitOffsets({ topics: [{ topic, partitions: [{ partition, offset: String(nextOffset) }] }] });
     },
     stop: () => finish('closed'),
     async leave() {
       try {
-        if (state.joined)
-          await within(LEAVE_MS, state.consumer?.disconnect() ?? Promise.resolve(), 'leaving the group');
+        const left = state.joined ? state.consumer?.disconnect() : undefined;
+        await within(LEAVE_MS, left ?? Promise.resolve(), 'leaving the group');
       } catch {
         // The group learns it from the missing heartbeats.
       }
@@ -143,7 +143,7 @@ async function run(options: MembershipOptions, state: State, finish: (why: strin
     groupId: group,
     sessionTimeout: options.sessionTimeoutMs,
     rebalanceTimeout: REBALANCE_TIMEOUT_MS,
-    heartbeatInterval: Math.floor(options.sessionTimeoutMs / 5),
+    heartbeatInterval: Math.min(HEARTBEAT_MS, Math.floor(options.sessionTimeoutMs / 5)),
     maxBytesPerPartition: options.partitionBytesMax,
     maxBytes: Math.max(FETCH_BYTES_MAX, options.partitionBytesMax),
     maxWaitTimeInMs: MAX_WAIT_MS,
@@ -159,7 +159,7 @@ async function run(options: MembershipOptions, state: State, finish: (why: strin
     autoCommit: false,
     eachBatchAutoResolve: false,
     eachBatch: async (payload) => {
-      if (state.ended) return;
+      if (state.ended || !state.joined) return;
       state.commitOffsets = payload.commitOffsetsIfNecessary;
       if (options.onBatch(arrived(payload))) payload.resolveOffset(payload.batch.lastOffset());
     },
@@ -168,69 +168,39 @@ async function run(options: MembershipOptions, state: State, finish: (why: strin
 
 function listen(consumer: Consumer, options: MembershipOptions, state: State, finish: (why: string) => void): void {
   const { events } = consumer;
-  const progress = (): void => {
-    state.progressMs = performance.now();
-  };
-  consumer.on(events.HEARTBEAT, progress);
-  consumer.on(events.FETCH_START, ({ payload: { nodeId } }: { payload: { nodeId: string } }) => {
-    const startedMs = performance.now();
-    state.fetches.set(nodeId, { sinceMs: state.fetches.get(nodeId)?.sinceMs ?? startedMs, startedMs });
-  });
-  consumer.on(events.FETCH, ({ payload: { nodeId } }: { payload: { nodeId: string } }) => {
-    progress();
-    state.fetches.delete(nodeId);
+  const { watch } = state;
+  consumer.on(events.REQUEST, () => watch.answered(performance.now()));
+  consumer.on(events.REQUEST_TIMEOUT, ({ payload }) => watch.timedOut(payload.apiName));
+  consumer.on(events.HEARTBEAT, () => watch.heartbeat(performance.now()));
+  consumer.on(events.FETCH_START, () => {
+    // The one way to have kafkajs look for the coordinator and keep its place in the group.
+    if (state.rejoin) throw Object.assign(new Error('joining anew'), { type: 'NOT_COORDINATOR_FOR_GROUP' });
   });
   consumer.on(events.REBALANCING, () => {
-    if (state.ended) return;
-    state.joinExpected = true;
-    state.joined = false;
-    progress();
-    options.onRevoked();
+    watch.joining(performance.now());
+    state.paused = true;
+    state.rejoin = false;
+    lose();
   });
   consumer.on(events.GROUP_JOIN, ({ payload }) => {
+    watch.joined(performance.now());
     if (state.ended) return;
-    progress();
-    state.joined = true;
-    state.fetches.clear();
-    if (!state.joinExpected)
-      return finish('the group was joined anew while fetching: a leader moved or partitions came');
-    state.joinExpected = false;
-    options.onAssigned(payload.memberAssignment[options.topic] ?? []);
+    if (state.paused) {
+      state.paused = false;
+      state.joined = true;
+      options.onAssigned(payload.memberAssignment[options.topic] ?? []);
+    } else {
+      // While fetching, on a leader's move: once more in good order.
+      state.rejoin = true;
+      lose();
+    }
   });
   consumer.on(events.CRASH, ({ payload: { error } }) => finish(reasonOf(error, options)));
-}
 
-/** One that is asked again and again and does not answer: who leads its partitions now is for new metadata to say. */
-function silentBroker(fetches: State['fetches'], nowMs: number): string | undefined {
-  for (const [nodeId, { sinceMs, startedMs }] of fetches) {
-    // One that is not asked any more is gone from the cluster.
-    if (nowMs - startedMs > SILENT_BROKER_MS) fetches.delete(nodeId);
-    else if (nowMs - sinceMs > SILENT_BROKER_MS) return `broker ${nodeId} does not answer fetches`;
+  function lose(): void {
+    if (state.joined && !state.ended) options.onRevoked();
+    state.joined = false;
   }
-  return undefined;
-}
-
-/** Whether kafkajs gets nowhere while somebody else does. Asks the brokers itself when nothing was heard for long. */
-function leftOut({ connection, log }: MembershipOptions, state: State, nowMs: number): string | undefined {
-  if (nowMs - state.progressMs < (state.joined ? STALL_MS : JOIN_STALL_MS)) {
-    state.leftOutMs = undefined;
-    return undefined;
-  }
-  if (state.leftOutMs !== undefined && nowMs - state.leftOutMs > GRACE_MS)
-    return 'brokers answer, and kafkajs gets nowhere';
-  if (state.asking) return undefined;
-  state.asking = true;
-  createAdmin({ connection, log })
-    .connect(AbortSignal.abort())
-    .then(() => (state.leftOutMs ??= performance.now()))
-    .catch((error: unknown) => {
-      state.leftOutMs = undefined;
-      log.warn('kafka does not answer, waiting', { why: messageOf(error) });
-    })
-    .finally(() => {
-      state.asking = false;
-    });
-  return undefined;
 }
 
 function reasonOf(error: unknown, { connection, topic }: MembershipOptions): string {
