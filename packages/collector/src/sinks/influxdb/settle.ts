@@ -124,8 +124,8 @@ export function createSettler(options: SettlerOptions): Settler {
     const { why, dropped = 0, conflict } = verdict;
     const lines = part.to - part.from;
     if (verdict.aged === true && dropped > 0 && dropped <= lines) return settleAged(part, dropped);
-    if (conflict !== undefined) {
-      conflicts.add(conflict);
+    if (conflict !== undefined) conflicts.add(conflict);
+    if (conflict !== undefined && !(dropped >= lines && isAtomic(part))) {
       const { rest, apart } = separate(part, conflict);
       const useful = rest.lines > 0 && apart.lines > 0;
       if (useful && separations < SEPARATIONS_MAX) {
@@ -197,6 +197,12 @@ export function createSettler(options: SettlerOptions): Settler {
       return stop;
     },
   };
+}
+
+/** @returns whether no line has a value that could be stored without the others of its line. */
+function isAtomic({ body, from, to }: Part): boolean {
+  for (let line = from; line < to; line++) if (fieldsOf(body, line).length > 1) return false;
+  return true;
 }
 
 /** @returns the index of the record that all lines of the part are of. */
