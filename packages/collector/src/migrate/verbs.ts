@@ -5,9 +5,11 @@
 import { join } from 'node:path';
 import type { Io, Verb } from '@metricstream/shared/cli/program.ts';
 import { EXIT, type ExitCode, MetricStreamError } from '@metricstream/shared/errors.ts';
+import { createLog } from '@metricstream/shared/log.ts';
 import { createDeadLetter } from '@metricstream/shared/pump/dead-letter.ts';
 import { collectorSpec } from '../config.ts';
 import { createInfluxdbSink } from '../sinks/influxdb/influxdb-sink.ts';
+import { createRollup } from '../sinks/influxdb/rollup.ts';
 import { backfill, type BackfillReport } from './backfill.ts';
 import { type BackfillContext, planText, progressText, reportJson, reportText } from './backfill-text.ts';
 import { type EndFlags, type Ends, openEnds } from './ends.ts';
@@ -71,6 +73,7 @@ async function runVerify(flags: Flags, io: Io): Promise<ExitCode> {
     progress.end();
     const context = { from: path, where: store.where, schema: settings.schema, retentionMs };
     io.out(flags.json === true ? verifyJson(report, context) : verifyText(report, context));
+    await drained();
     return isEqual(report) ? EXIT.ok : EXIT.failure;
   } finally {
     progress.end();
@@ -113,6 +116,7 @@ async function runBackfill(flags: BackfillFlags, io: Io): Promise<ExitCode> {
     const report = await fill(flags, { ends, context, deadLetterDir, signal: stopping.signal }, io);
     const { dryRun } = context;
     io.out(flags.json === true ? reportJson(report, context) : reportText(report, { dryRun, deadLetterDir }));
+    await drained();
     return isWhole(report) ? EXIT.ok : EXIT.failure;
   } finally {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal);
@@ -151,7 +155,12 @@ async function fill(
   const progress = progressOf(io);
   const pace = { toRead: 0, readBefore: resume?.account.read ?? 0, startMs: performance.now() };
   let said = '';
-  const { sink } = await createInfluxdbSink({ settings, clientsMax: CLIENTS_MAX });
+  const { sink } = await createInfluxdbSink({
+    settings,
+    clientsMax: CLIENTS_MAX,
+    rollup: (client) => createRollup(settings, client),
+    log: createLog({ component: 'backfill', ...config.log }),
+  });
   try {
     return await backfill({
       reader: createJsonlReader({ path, window, bareClientId: flags.clientId }),
@@ -196,6 +205,11 @@ function isWhole({ account, problems, finished }: BackfillReport): boolean {
 
 function progressOf(io: Io) {
   return createProgressLine({ err: (text) => io.err(text), terminal: process.stderr.isTTY });
+}
+
+/** A report as JSON is longer than a pipe holds, and the program ends at once when the verb has. */
+function drained(): Promise<void> {
+  return new Promise((resolve) => process.stdout.write('', () => resolve()));
 }
 
 /** A server that takes a request and does not answer is not reachable either. */

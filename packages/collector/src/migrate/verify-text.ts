@@ -29,7 +29,7 @@ export function verifyText(report: VerifyReport, context: VerifyContext): string
   const again = conflicting === 0 ? '' : `, ${formatCount(conflicting)} of them with another value`;
   const head = labelled([
     ['files', `${context.from}: ${filesText(report)}`],
-    ['points', `${formatCount(points)}, and ${counted(repeated, 'repeated line')}${again}`],
+    ['points', `${formatCount(points)}${repeated === 0 ? '' : `, and ${counted(repeated, 'repeated line')}${again}`}`],
     ['influxdb', `${context.where}, schema ${context.schema}, keeps ${keepText(context.retentionMs)}`],
     ['window', `${minuteText(window.since)} to ${minuteText(window.until)}`],
   ]);

@@ -1,0 +1,205 @@
+/**
+ * docs/MIGRATION.md from end to end with the real programs and a real InfluxDB: dual write, a hole, verify, backfill,
+ * verify, cut over. Each command of the document is run here, and what it prints has the form shown there.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { encodeBatch } from '@metricstream/proto/encode.ts';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { type CollectorApp, startAgent, startCollector } from '../app.ts';
+import { available, queryInflux1, startInflux1 } from '../services/index.ts';
+import { type CommandEnd, runCommand, startCommand } from './command.ts';
+
+const BULK_BATCHES = 40;
+const BULK_SERIES = ['usage_user', 'usage_system'].flatMap((field) =>
+  Array.from({ length: 8 }, (_, cpu) => ({
+    name: `cpu.${field}`,
+    unit: 'percent',
+    kind: 'float' as const,
+    labels: [['cpu', `cpu${cpu}`]] as [string, string][],
+  })),
+);
+/** Of which all but the first have no points: a batch takes 800 KB of the journal. */
+const BULK_SWEEPS = 4000;
+
+interface SinkStatus {
+  points_stored: number;
+  points_dropped: number;
+  lag_points: number;
+}
+
+async function sinkOf(collector: CollectorApp, name: string): Promise<SinkStatus> {
+  const { sinks } = (await collector.status()) as { sinks: Record<string, SinkStatus> };
+  return sinks[name]!;
+}
+
+/** Waits until a sink has passed everything that the journal holds. */
+async function caughtUp(collector: CollectorApp, name: string): Promise<SinkStatus> {
+  for (;;) {
+    const sink = await sinkOf(collector, name);
+    if (sink.lag_points === 0 && sink.points_stored > 0) return sink;
+    await delay(50);
+  }
+}
+
+/** An agent samples this host for some sweeps and is stopped; all it sampled is with the collector then. */
+async function sampleFor(collector: CollectorApp, dir: string, points: number): Promise<void> {
+  const before = (await sinkOf(collector, 'jsonl')).points_stored;
+  const agent = await startAgent({ dir, config: { collector: { url: collector.url } } });
+  while ((await sinkOf(collector, 'jsonl')).points_stored < before + points) await delay(50);
+  expect(await agent.stop(), agent.lastWords()).toMatchObject({ code: 0 });
+}
+
+/** Batches of a client that a small journal does not hold, every 10 s of some minutes an hour ago. */
+async function sendBulk(url: string): Promise<void> {
+  const clientId = 'web-1';
+  const epoch = Date.now() * 1024;
+  const beginMs = Math.floor(Date.now() / 60_000) * 60_000 - 3_600_000;
+  for (let seq = 1; seq <= BULK_BATCHES; seq++) {
+    const timeUnixNano = BigInt(beginMs + (seq - 1) * 10_000) * 1_000_000n;
+    const values = new Float64Array(BULK_SERIES.length * BULK_SWEEPS).fill(Number.NaN);
+    for (const at of BULK_SERIES.keys()) values[at * BULK_SWEEPS] = seq + at / 4;
+    const body = encodeBatch({
+      clientId,
+      epoch,
+      seq,
+      schemaVersion: 1,
+      agentVersion: 'test',
+      configHash: 0n,
+      pointsSampledTotal: seq * BULK_SERIES.length,
+      droppedTotal: [],
+      resource: [['host', clientId]],
+      series: BULK_SERIES,
+      timesUnixNano: Array.from({ length: BULK_SWEEPS }, (_, at) => timeUnixNano + BigInt(at)),
+      values,
+    });
+    const headers = { 'content-type': 'application/x-protobuf', 'client-id': clientId, 'oldest-seq': String(seq) };
+    for (let status = 0; status !== 200; ) {
+      const answer = await fetch(`${url}/v1/batches`, { method: 'POST', headers, body });
+      status = answer.status;
+      if (status !== 200 && status !== 429 && status !== 503) throw new Error(`${status}: ${await answer.text()}`);
+      if (status !== 200) await delay(50);
+    }
+  }
+}
+
+/** What a command prints, numbers and the width of columns aside. Rows of the table of minutes begin with a number. */
+function shapesOf(text: string): string[] {
+  return text
+    .split('\n')
+    .map((line) =>
+      line
+        .replaceAll(/\d[\d,.TZ:+e-]*/g, '#')
+        .replaceAll(/ {2,}/g, ' ')
+        .trim(),
+    )
+    .filter((line) => line !== '' && !line.startsWith('#'));
+}
+
+describe.runIf(await available('influx1'))('the migration', () => {
+  test('goes as docs/MIGRATION.md says: dual write, a hole, verify, backfill, verify, cut over', {
+    timeout: 120_000,
+  }, async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'ms-migration-'));
+    onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+    const influxdb = await startInflux1();
+    const { url } = influxdb;
+    for (const query of [
+      'CREATE DATABASE "metrics" WITH DURATION 7d NAME "7_days"',
+      'CREATE RETENTION POLICY "90_days" ON "metrics" DURATION 90d REPLICATION 1',
+    ])
+      await queryInflux1({ url, query });
+    const config = {
+      journal: { max_bytes: '16MiB', segment: '2MiB' },
+      limits: { decompressed: '1MiB' },
+      sinks: { jsonl: { dir: join(dir, 'points') }, influxdb: { url, database: 'metrics' } },
+    };
+    let collector = await startCollector({ dir, config });
+    const file = join(dir, 'collector.yaml');
+    const minuteAt = (ms: number): string => `${new Date(ms).toISOString().slice(0, 16)}Z`;
+    const window = ['--since', '2h', '--until', minuteAt(Date.now() + 600_000)];
+    const ends = ['--from', `jsonl:${join(dir, 'points')}`, '--to', 'influxdb', '-c', file];
+    const verify = (): Promise<CommandEnd> => runCommand('verify', ...ends, ...window);
+
+    // Dual write.
+    await sampleFor(collector, dir, 300);
+    await caughtUp(collector, 'influxdb');
+    const dual = await verify();
+    expect(dual, dual.err).toMatchObject({ code: 0, out: expect.stringMatching(/\nequal: [\d,]+ series minutes\n$/) });
+
+    // InfluxDB is away for longer than the journal lasts.
+    await influxdb.kill9();
+    const away = await verify();
+    expect(away).toMatchObject({ code: 69, out: '', err: expect.stringContaining('ECONNREFUSED') });
+    await sendBulk(collector.url);
+    await sampleFor(collector, dir, 300);
+    await caughtUp(collector, 'jsonl');
+    await influxdb.start();
+    const { points_dropped: dropped } = await caughtUp(collector, 'influxdb');
+    expect(dropped).toBeGreaterThan(BULK_SERIES.length * 6);
+
+    // The hole is found.
+    const hole = await verify();
+    expect(hole, hole.err).toMatchObject({ code: 1 });
+    expect(hole.out).toContain(`${dropped.toLocaleString('en-US')} points missing`);
+    const json = JSON.parse((await runCommand('verify', ...ends, ...window, '--json')).out) as {
+      equal: boolean;
+      totals: object;
+    };
+    expect(json).toMatchObject({ equal: false, totals: { pointsMissing: dropped, onlyInInfluxdb: 0 } });
+
+    // And filled, kill -9 in the middle included.
+    const backfill = ['backfill', ...ends, '--only-missing'];
+    const dry = await runCommand(...backfill, ...window, '--dry-run');
+    expect(dry, dry.err).toMatchObject({ code: 0 });
+    expect(dry.out).toContain(`to be written ${dropped.toLocaleString('en-US')} `);
+    const killed = startCommand([...backfill, ...window]);
+    await killed.said('write     what InfluxDB lacks');
+    killed.kill9();
+    expect((await killed.ended).code).toBeNull();
+    const filled = await runCommand(...backfill, ...window);
+    expect(filled, filled.err).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^read [\d,]+ = written [\d,]+ \+ /),
+    });
+    expect(filled.out).not.toContain('not done yet');
+    const clean = await verify();
+    expect(clean, clean.out).toMatchObject({ code: 0 });
+
+    // The means of the minutes that were filled are right too: web-1 counts up by one every 10 s.
+    const means = await queryInflux1({
+      url,
+      db: 'metrics',
+      query: `SELECT value FROM "90_days"."server_metrics" WHERE host = 'web-1' AND metric_name = 'cpu.usage_user' AND cpu = 'cpu0'`,
+    });
+    const byMinute = Array.from({ length: Math.ceil(BULK_BATCHES / 6) }, (_, minute) => {
+      const values = Array.from(
+        { length: Math.min(6, BULK_BATCHES - minute * 6) },
+        (_unused, at) => minute * 6 + at + 1,
+      );
+      return values.reduce((sum, value) => sum + value, 0) / values.length;
+    });
+    expect(means.flatMap(({ values }) => values.map(([, mean]) => mean))).toEqual(byMinute);
+
+    // Cut over: files no longer grow, InfluxDB does.
+    await collector.stop();
+    const jsonl = { ...config.sinks.jsonl, enabled: false };
+    collector = await startCollector({ dir, config: { ...config, sinks: { ...config.sinks, jsonl } } });
+    const stored = (await sinkOf(collector, 'influxdb')).points_stored;
+    const agent = await startAgent({ dir, config: { collector: { url: collector.url } } });
+    while ((await sinkOf(collector, 'influxdb')).points_stored <= stored) await delay(50);
+    await agent.stop();
+    await caughtUp(collector, 'influxdb');
+    expect(await collector.stop(), collector.lastWords()).toMatchObject({ code: 0 });
+    await influxdb.stop();
+
+    const doc = readFileSync(new URL('../../docs/MIGRATION.md', import.meta.url), 'utf8');
+    const shown = new Set(shapesOf(doc));
+    for (const { out, err } of [dual, away, hole, dry, filled, clean]) {
+      const printed = (out + err).replaceAll(dir, '/var/lib/metricstream');
+      expect(shapesOf(printed).filter((line) => !shown.has(line))).toEqual([]);
+    }
+  });
+});
