@@ -43,6 +43,8 @@ export interface BrokerDescription {
 }
 
 export interface ClusterDescription {
+  /** The cluster's own name for itself. */
+  id: string;
   /** Those that are up now. */
   brokers: BrokerDescription[];
   /** Undefined while there is none. */

@@ -130,8 +130,9 @@ async function probe(options: AdminOptions): Promise<BrokerAnswer> {
 }
 
 async function clusterOf(admin: Admin): Promise<ClusterDescription> {
-  const { brokers, controller } = await admin.describeCluster();
+  const { brokers, controller, clusterId } = await admin.describeCluster();
   return {
+    id: clusterId,
     brokers: brokers
       .map(({ nodeId, host, port }) => ({ id: nodeId, address: `${host}:${port}` }))
       .sort((a, b) => a.id - b.id),
