@@ -17,6 +17,10 @@ const BENCHES: Record<string, () => Promise<{ bench: Bench }>> = {
   ingest: () => import('../../packages/collector/bench/ingest.bench.ts'),
   openloop: () => import('../../packages/collector/bench/openloop.bench.ts'),
   jsonl: () => import('../../packages/collector/bench/jsonl.bench.ts'),
+  partitions: () => import('../../packages/collector/bench/partitions.bench.ts'),
+  kafka: () => import('../../packages/collector/bench/kafka.bench.ts'),
+  influx: () => import('../../packages/collector/bench/influx.bench.ts'),
+  freshness: () => import('../../packages/collector/bench/freshness.bench.ts'),
 };
 
 const ROUNDS = 5;

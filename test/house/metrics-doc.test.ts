@@ -3,7 +3,7 @@ import { REASONS } from '@metricstream/collector/http/reasons.ts';
 import { REFUSED_REASONS, REJECTED_REASONS } from '@metricstream/collector/ingest/counters.ts';
 import { DEFAULT_WIRE_LIMITS } from '@metricstream/proto/limits.ts';
 import { expect, it } from 'vitest';
-import { agentMetrics, announced, collectorMetrics, metricsDoc } from './metrics-doc.ts';
+import { agentMetrics, announced, collectorMetrics, forwardMetrics, metricsDoc } from './metrics-doc.ts';
 import { files, findings, read } from './tree.ts';
 
 it('docs/METRICS.md is what the code makes of it', async () => {
@@ -11,10 +11,11 @@ it('docs/METRICS.md is what the code makes of it', async () => {
 });
 
 it('the docs name only metrics that the programs expose', async () => {
-  const expositions = [await agentMetrics().text(), await collectorMetrics().text()];
+  const programs = [agentMetrics(), collectorMetrics(), forwardMetrics()];
+  const expositions = await Promise.all(programs.map((program) => program.text()));
   const known = new Set(expositions.flatMap(announced).map(({ name }) => name));
   const unknown = findings(files(/\.md$/), ({ text }) =>
-    [...text.matchAll(/\bmetricstream_(?:agent|collector)_\w+/g)]
+    [...text.matchAll(/\bmetricstream_(?:agent|collector|forward)_\w+/g)]
       .map(([name]) => name)
       .filter((name) => !known.has(name)),
   );

@@ -5,6 +5,7 @@
 import { createAgentMetrics } from '@metricstream/agent/agent-metrics.ts';
 import { metricRows } from '@metricstream/agent/samplers/metrics.ts';
 import { createCollectorMetrics } from '@metricstream/collector/admin/telemetry.ts';
+import { createForwardMetrics } from '@metricstream/collector/forward/telemetry.ts';
 import { JOURNAL_COUNTERS } from '@metricstream/collector/journal-thread/counters.ts';
 import { createCounters } from '@metricstream/shared/counters.ts';
 import type { Metrics } from '@metricstream/shared/metrics.ts';
@@ -16,8 +17,9 @@ Made from the code by \`test/house/metrics-doc.ts\`: do not edit. After a change
 - [What agents sample](#what-agents-sample): the points of a batch.
 - [What the agent says of itself](#what-the-agent-says-of-itself): its \`/metrics\`.
 - [What the collector says of itself](#what-the-collector-says-of-itself): its \`/metrics\`.
+- [What a forwarder says of itself](#what-a-forwarder-says-of-itself): its \`/metrics\`.
 
-Both programs also expose the usual figures of a Node process (\`process_…\`, \`nodejs_…\`).
+All three also expose the usual figures of a Node process (\`process_…\`, \`nodejs_…\`).
 `;
 
 /** One of our own metrics, as an exposition announces it. */
@@ -43,6 +45,11 @@ export function announced(exposition: string): OwnMetric[] {
 export function collectorMetrics(): Metrics {
   const journal = { counters: createCounters(JOURNAL_COUNTERS) };
   return createCollectorMetrics({ journal, ingest: undefined, sinks: [], stopping: () => false }, '');
+}
+
+/** What a forwarder exposes. */
+export function forwardMetrics(): Metrics {
+  return createForwardMetrics({ branches: [], stopping: () => false }, '');
 }
 
 /** What the agent exposes. */
@@ -75,6 +82,8 @@ export async function metricsDoc(): Promise<string> {
     await own(agentMetrics()),
     '## What the collector says of itself\n',
     await own(collectorMetrics()),
+    '## What a forwarder says of itself\n',
+    await own(forwardMetrics()),
   ].join('\n');
 }
 

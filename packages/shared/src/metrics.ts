@@ -44,7 +44,7 @@ export interface Metrics {
 }
 
 export interface MetricsOptions {
-  part: 'agent' | 'collector';
+  part: 'agent' | 'collector' | 'forward';
   version: string;
   /** Event loop, heap, GC, CPU and file descriptors of the process, under the library's conventional names. */
   processMetrics?: boolean;

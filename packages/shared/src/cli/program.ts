@@ -14,7 +14,7 @@ export interface Io {
 }
 
 /** One verb. `O` is what its options parse to, by commander's camelCase names. */
-export interface Verb<O extends object = Record<string, unknown>> {
+export interface Verb<O extends object = never> {
   name: string;
   /** One line, for the list of verbs. */
   summary: string;
@@ -96,7 +96,7 @@ function addVerb(parent: Command, spec: ProgramSpec, verb: Verb, io: Io, outcome
   for (const inner of verb.verbs ?? []) addVerb(command, spec, inner, io, outcome);
   if (verb.run === undefined) return;
   command.action(async () => {
-    outcome.code = (await verb.run?.(command.opts(), io, command.args)) ?? EXIT.ok;
+    outcome.code = (await verb.run?.(command.opts<never>(), io, command.args)) ?? EXIT.ok;
   });
 }
 

@@ -25,7 +25,7 @@ export const INFLUXDB_FIGURES = {
     kind: 'gauge',
     help: 'Fields remembered because InfluxDB holds them with another type; their points are dead letters.',
   },
-  influxdb_late_minutes_total: { kind: 'counter', help: 'Minutes whose means were computed again after late points.' },
+  influxdb_means_recomputed_total: { kind: 'counter', help: 'Minutes whose means were computed again after late points.' },
   influxdb_rollup_seconds_total: { kind: 'counter', help: 'Time that computing means again took.' },
   influxdb_rollup_failures_total: {
     kind: 'counter',
@@ -104,7 +104,7 @@ export function createSinkStats(monotonicMs: () => number): SinkStats {
         { name: 'influxdb_points_beyond_retention_total', value: stats.pointsAged },
         { name: 'influxdb_points_refused_total', value: stats.pointsRefused },
         { name: 'influxdb_conflicts', value: conflicts },
-        { name: 'influxdb_late_minutes_total', value: stats.lateMinutes },
+        { name: 'influxdb_means_recomputed_total', value: stats.lateMinutes },
         { name: 'influxdb_rollup_seconds_total', value: stats.rollupMs / 1000 },
         { name: 'influxdb_rollup_failures_total', value: stats.rollupFailures.retry, labels: { why: 'retry' } },
         { name: 'influxdb_rollup_failures_total', value: stats.rollupFailures.setup, labels: { why: 'setup' } },
