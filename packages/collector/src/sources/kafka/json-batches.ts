@@ -1,0 +1,222 @@
+/**
+ * Points that came as JSON, one message each, put together again into batches, so that every sink takes them. Owns the
+ * grouping: messages that follow each other and are of one triple and one resource become one batch. Promises that the
+ * walker has the last word on what is made here, that a point it refuses takes no other with it, and that what is
+ * remembered of series is bounded in bytes.
+ *
+ * The messages of a batch may be parted by the end of a stretch: then they become two batches of the same triple.
+ */
+import { crc32 } from 'node:zlib';
+import { encodeBatch, SCHEMA_VERSION } from '@metricstream/proto/encode.ts';
+import type { Walker } from '@metricstream/proto/walk.ts';
+import { Lane, RecordKind } from '@metricstream/shared/journal/record.ts';
+import { createLineReader, type FilePoint, type FileSeries } from '../../migrate/line.ts';
+import type { ConsumedMessage } from './consumer.ts';
+import { countOf, foreignIdentity, type KafkaRecord, type Stretch } from './messages.ts';
+
+/** Of one message; ours have at most 64 KiB, whatever a client sends. */
+const MESSAGE_BYTES_MAX = 256 * 1024;
+/** Of one batch; an agent's has fewer. */
+const POINTS_MAX = 10_000;
+/** Cells of a batch's matrix, empty ones included: points of many series and times spread thin. */
+const CELLS_MAX = 65_536;
+/** Text of messages from which a series was learnt, before the learning begins anew. */
+const LEARNT_BYTES_MAX = 32 * 1024 * 1024;
+const NANOS_PER_MINUTE = 60_000_000_000n;
+/** Whom a line without a client_id would be taken to be from: nobody. */
+const NOBODY = '';
+
+export interface JsonBatches {
+  /** Takes the next message; a finished batch, or poison, goes to the stretch. */
+  add(message: ConsumedMessage, partition: number, stretch: Stretch): void;
+  /** Finishes what is open. */
+  flush(partition: number, stretch: Stretch): void;
+}
+
+interface Point {
+  message: ConsumedMessage;
+  series: FileSeries;
+  timeUnixNano: bigint;
+  value: number;
+}
+
+interface Group {
+  epoch: number;
+  seq: number;
+  clientId: string;
+  resource: string;
+  points: Point[];
+  rows: Set<FileSeries>;
+  columns: Set<bigint>;
+}
+
+export function createJsonBatches(walk: Walker): JsonBatches {
+  const read = createBoundedReader();
+  let open: Group | undefined;
+
+  /** One batch of these points, or two halves until each is one or a single point is refused. */
+  function finish(group: Group, points: readonly Point[], partition: number, stretch: Stretch): void {
+    const body = encode(group, points);
+    const walked = walk(body);
+    const [first] = points;
+    if (first === undefined) return;
+    if (walked.ok) {
+      stretch.records.push(recordOf(group, { body, points: walked.points, partition, messages: points }));
+    } else if (points.length === 1) {
+      stretch.poison.push({ message: first.message, why: `no point of a batch: ${walked.reason}` });
+    } else {
+      const middle = points.length >> 1;
+      finish(group, points.slice(0, middle), partition, stretch);
+      finish(group, points.slice(middle), partition, stretch);
+    }
+  }
+
+  const batches: JsonBatches = {
+    add(message, partition, stretch) {
+      const point = read(message);
+      if ('why' in point) {
+        stretch.poison.push({ message, why: point.why });
+        return;
+      }
+      if (open !== undefined && !fits(open, point)) batches.flush(partition, stretch);
+      const { epoch, seq, series, resource } = point;
+      open ??= {
+        epoch,
+        seq,
+        clientId: series.clientId,
+        resource,
+        points: [],
+        rows: new Set(),
+        columns: new Set(),
+      };
+      open.rows.add(series);
+      open.columns.add(point.timeUnixNano);
+      open.points.push({ message, series, timeUnixNano: point.timeUnixNano, value: point.value });
+    },
+    flush(partition, stretch) {
+      const group = open;
+      open = undefined;
+      if (group !== undefined) finish(group, group.points, partition, stretch);
+    },
+  };
+  return batches;
+}
+
+interface ReadPoint extends Omit<Point, 'message'> {
+  epoch: number;
+  seq: number;
+  /** The series' resource as text, to compare. */
+  resource: string;
+}
+
+/** Reads single messages, and forgets the series it knows when their text has become too much. */
+function createBoundedReader(): (message: ConsumedMessage) => ReadPoint | { why: string } {
+  let lines = createLineReader(NOBODY);
+  let resources = new WeakMap<FileSeries, string>();
+  let learntBytes = 0;
+
+  function resourceOf(series: FileSeries, textBytes: number): string {
+    let text = resources.get(series);
+    if (text === undefined) {
+      text = JSON.stringify(series.resource);
+      resources.set(series, text);
+      learntBytes += textBytes;
+    }
+    return text;
+  }
+
+  return (message) => {
+    const { value, headers } = message;
+    const bytes = value?.length ?? 0;
+    if (value === undefined || bytes > MESSAGE_BYTES_MAX)
+      return { why: `JSON of ${bytes} bytes, expected one point in at most ${MESSAGE_BYTES_MAX}` };
+    if (learntBytes > LEARNT_BYTES_MAX) {
+      lines = createLineReader(NOBODY);
+      resources = new WeakMap();
+      learntBytes = 0;
+    }
+    const point = lines.read(value.toString('utf8'));
+    if ('why' in point) return { why: `the JSON ${point.why}` };
+    const { series } = point;
+    const epoch = point.epoch || (countOf(headers['epoch']) ?? 0);
+    const seq = point.seq || (countOf(headers['seq']) ?? 0);
+    const why = foreignIdentity(message, { clientId: series.clientId, epoch, seq });
+    if (why !== undefined) return { why };
+    return {
+      series,
+      timeUnixNano: timeOf(point),
+      value: point.value,
+      epoch,
+      seq,
+      resource: resourceOf(series, bytes),
+    };
+  };
+}
+
+function timeOf({ minute, nanos }: FilePoint): bigint {
+  return BigInt(minute) * NANOS_PER_MINUTE + BigInt(nanos);
+}
+
+function fits(group: Group, point: ReadPoint): boolean {
+  const { rows, columns, points } = group;
+  const cells =
+    (rows.size + (rows.has(point.series) ? 0 : 1)) * (columns.size + (columns.has(point.timeUnixNano) ? 0 : 1));
+  return (
+    group.epoch === point.epoch &&
+    group.seq === point.seq &&
+    group.clientId === point.series.clientId &&
+    group.resource === point.resource &&
+    points.length < POINTS_MAX &&
+    cells <= CELLS_MAX
+  );
+}
+
+function encode({ clientId, epoch, seq }: Group, points: readonly Point[]): Uint8Array {
+  const rows = new Map<FileSeries, number>();
+  const columns = new Map<bigint, number>();
+  for (const { series, timeUnixNano } of points) {
+    if (!rows.has(series)) rows.set(series, rows.size);
+    if (!columns.has(timeUnixNano)) columns.set(timeUnixNano, columns.size);
+  }
+  const values = new Float64Array(rows.size * columns.size).fill(Number.NaN);
+  for (const { series, timeUnixNano, value } of points)
+    values[rows.get(series)! * columns.size + columns.get(timeUnixNano)!] = value;
+  return encodeBatch({
+    clientId,
+    epoch,
+    seq,
+    schemaVersion: SCHEMA_VERSION,
+    agentVersion: '',
+    configHash: 0n,
+    pointsSampledTotal: 0,
+    droppedTotal: [],
+    resource: points[0]?.series.resource ?? [],
+    series: [...rows.keys()].map(({ name, unit, labels }) => ({ name, unit, labels, kind: 'float' })),
+    timesUnixNano: [...columns.keys()],
+    values,
+  });
+}
+
+interface Made {
+  body: Uint8Array;
+  points: number;
+  partition: number;
+  messages: readonly Pick<Point, 'message'>[];
+}
+
+function recordOf({ clientId, epoch, seq }: Group, { body, points, partition, messages }: Made): KafkaRecord {
+  const made = messages.map(({ message }) => message);
+  return {
+    kind: RecordKind.batch,
+    lane: Lane.live,
+    clientId,
+    points,
+    epoch,
+    seq,
+    oldestSeq: 0,
+    receivedUnixMs: made[0]?.timestampMs ?? 0,
+    bodyCrc: crc32(body),
+    body,
+    origin: { partition, messages: made },
+  };
+}
