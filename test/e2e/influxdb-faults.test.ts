@@ -5,8 +5,16 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { type Config, startCollector, startForwarder } from '../app.ts';
-import { available, type Influx1, kafkaAdmin, queryInflux1, sharedKafka, startInflux1 } from '../services/index.ts';
+import { type CollectorApp, type Config, startCollector, startForwarder } from '../app.ts';
+import {
+  available,
+  type Influx1,
+  kafkaAdmin,
+  queryInflux1,
+  sharedKafka,
+  startInflux1,
+  startKafka,
+} from '../services/index.ts';
 import { type Fleet, startFleet } from './clients.ts';
 import { linesByTriple, reconcile } from './ledger.ts';
 import { collectorWith, recoveryMs, sinkOf, testDir, until } from './sinks.ts';
@@ -33,7 +41,7 @@ async function checkPoints(influx: Influx1, fleet: Fleet): Promise<void> {
 }
 
 describe.runIf(await available('influx1'))('InfluxDB under a collector', () => {
-  test('killed, stopped and refusing the token for a while: each point is there once', {
+  test('killed, then stopped for a while: each point is there once, and the files never waited', {
     timeout: 90_000,
   }, async () => {
     const influx = await influxWithDatabase();
@@ -45,10 +53,10 @@ describe.runIf(await available('influx1'))('InfluxDB under a collector', () => {
 
     await influx.kill9();
     await until(async () => (await sinkOf(collector, 'influxdb')).state === 'retrying');
-    const before = await sinkOf(collector, 'jsonl');
+    const { points_stored: before } = await sinkOf(collector, 'jsonl');
+    await until(async () => (await sinkOf(collector, 'jsonl')).points_stored > before);
     await influx.start();
     expect(await recoveryMs(collector, 'influxdb')).toBeLessThan(RECOVERY_MS_MAX);
-    expect((await sinkOf(collector, 'jsonl')).points_stored).toBeGreaterThan(before.points_stored);
 
     influx.pause();
     await delay(PAUSE_MS);
@@ -64,6 +72,40 @@ describe.runIf(await available('influx1'))('InfluxDB under a collector', () => {
     expect(files).toEqual({ lost: [], repeated: [], invented: [], stored: fleet.acked.size });
   });
 });
+
+describe.runIf(await available('influx1', 'kafka'))('a sink that is away', () => {
+  test('leaves the others their rate, within 5 %', { timeout: 90_000 }, async () => {
+    const [influx, kafka] = await Promise.all([influxWithDatabase(), startKafka()]);
+    await kafkaAdmin(kafka.brokers).createTopic({ topic: 'metrics-raw', partitions: 12 });
+    const dir = testDir('rates');
+    const sinks = {
+      kafka: { brokers: kafka.brokers },
+      influxdb: { url: influx.url, database: DB, timeout: '2s' },
+    };
+    const collector = await startCollector({ dir, config: collectorWith(dir, sinks) });
+    // Paced, so that the rate is the clients' and not what the machine has to spare.
+    const fleet = startFleet({ clients: 24, url: collector.url, pauseMs: 200 });
+    await until(async () => (await sinkOf(collector, 'influxdb')).points_stored > 0);
+    const [files, topic] = await ratesOf(collector, ['jsonl', 'kafka']);
+    influx.pause();
+    await until(async () => (await sinkOf(collector, 'influxdb')).state === 'retrying');
+    const [filesAway, topicAway] = await ratesOf(collector, ['jsonl', 'kafka']);
+    influx.resume();
+    expect((filesAway ?? 0) / (files ?? 0)).toBeGreaterThan(0.95);
+    expect((topicAway ?? 0) / (topic ?? 0)).toBeGreaterThan(0.95);
+    await fleet.finish();
+    await collector.stop();
+  });
+});
+
+/** Points a second that the sinks stored over ten seconds. */
+async function ratesOf(collector: CollectorApp, names: string[]): Promise<number[]> {
+  const read = () => Promise.all(names.map(async (name) => (await sinkOf(collector, name)).points_stored));
+  const [before, sinceMs] = [await read(), performance.now()];
+  await delay(10_000);
+  const [after, seconds] = [await read(), (performance.now() - sinceMs) / 1000];
+  return after.map((points, at) => (points - (before[at] ?? 0)) / seconds);
+}
 
 describe.runIf(await available('influx1', 'sharedKafka'))(
   'the whole way: clients, collector, Kafka, forwarder, InfluxDB',
