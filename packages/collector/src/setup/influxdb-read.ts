@@ -54,8 +54,10 @@ async function readDatabase(database: string, client: InfluxdbClient, signal?: A
 }
 
 function rowsOf(series: InfluxqlSeries | undefined): Record<string, unknown>[] {
-  if (series === undefined) return [];
-  return series.values.map((row) => Object.fromEntries(series.columns.map((column, at) => [column, row[at]])));
+  // A database without continuous queries is a series without values.
+  const rows: unknown[][] | undefined = series?.values;
+  if (series === undefined || rows === undefined) return [];
+  return rows.map((row) => Object.fromEntries(series.columns.map((column, at) => [column, row[at]])));
 }
 
 function durationOf(text: string): number {
