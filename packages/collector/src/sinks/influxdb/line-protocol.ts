@@ -16,6 +16,7 @@
  */
 import type { ReadBatch } from '@metricstream/proto/read.ts';
 import { writeNumber } from '../jsonl/number.ts';
+import { writeValue } from './value.ts';
 import { type Body, type BodyRecord, clearBody, createBody, endLine, hasRoom } from './body.ts';
 import { createPlanCache, type LinePlan, TIME_DIGITS } from './line-plan.ts';
 import type { Schema } from './settings.ts';
@@ -124,7 +125,7 @@ export function createLineWriter(schema: Schema, unwritable: Unwritable = () => 
     if (!hasRoom(body, head.length + plan.room[line]!)) return false;
     const { bytes } = body;
     bytes.set(head, body.length);
-    const at = writeNumber(bytes, body.length + head.length, value);
+    const at = writeValue(bytes, body.length + head.length, value);
     const tail = tails[plan.tailOf[line]!]!;
     bytes.set(tail, at);
     endLine(body, { record, end: at + tail.length, kind: line, sweep });
@@ -179,7 +180,7 @@ export function createLineWriter(schema: Schema, unwritable: Unwritable = () => 
     const name = plan.names[field]!;
     bytes.set(name, at);
     const valueAt = at + name.length;
-    if (!integer) return writeNumber(bytes, valueAt, value);
+    if (!integer) return writeValue(bytes, valueAt, value);
     const end = writeInteger(bytes, valueAt, value);
     bytes[end] = INTEGER_SUFFIX;
     return end + 1;
