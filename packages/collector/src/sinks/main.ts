@@ -54,7 +54,7 @@ function logAlarm(log: Log, sink: string, alarm: CursorAlarm): void {
 async function startSink(choice: SinkChoice, context: SinkContext): Promise<RunningSink> {
   if (choice.kind === 'kafka') {
     const { startKafkaSink } = await import('./kafka/kafka-sink.ts');
-    return startKafkaSink(choice.settings, context);
+    return startKafkaSink(choice, context);
   }
   if (choice.kind === 'influxdb') {
     const { settings, clientsMax } = choice;
