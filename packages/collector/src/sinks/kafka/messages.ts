@@ -73,18 +73,18 @@ function batchMessage(record: LaneRecord): OutMessage {
 /** The batch's schema_version, found without reading the rest: it stands before all that is long. 0 when it says none. */
 export function schemaVersionOf(body: Uint8Array): number {
   const cursor = { at: 0 };
-  while (cursor.at < body.length) {
+  for (;;) {
     const tag = readVarint(body, cursor, body.length);
-    if (tag < 0 || tag > 0x20) return 0;
-    if (tag === 0x0a) cursor.at += Math.max(0, readVarint(body, cursor, body.length));
-    else if (tag === 0x11) cursor.at += 8;
-    else {
-      const value = readVarint(body, cursor, body.length);
-      if (tag === 0x20) return Math.max(0, value);
-      if (tag !== 0x18 || value < 0) return 0;
+    if (tag === 0x11) {
+      cursor.at += 8;
+      continue;
     }
+    if (tag !== 0x0a && tag !== 0x18 && tag !== 0x20) return 0;
+    const value = readVarint(body, cursor, body.length);
+    if (value < 0) return 0;
+    if (tag === 0x20) return value;
+    if (tag === 0x0a) cursor.at += value;
   }
-  return 0;
 }
 
 function createJsonEncoder(clientsMax: number): Encoder {
