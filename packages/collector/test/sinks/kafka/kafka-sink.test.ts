@@ -190,7 +190,7 @@ test('a hot client is split by metric, or moved aside, and the others stay where
     const last = ofHot.filter((message) => contentOf(message).seq === 8);
     if (answer === 'dedicated_partition') expect(last.map(({ partition }) => partition)).toEqual([4]);
     else {
-      expect(last.map(({ headers }) => headers.part).sort()).toEqual(['1/4', '2/4', '3/4', '4/4']);
+      expect(new Set(last.map(({ headers }) => headers.part))).toEqual(new Set(['1/4', '2/4', '3/4', '4/4']));
       expect(last.flatMap((message) => contentOf(message).metrics).sort()).toEqual(metrics.toSorted());
       expect(last.every(({ key }) => key.startsWith('hot:m'))).toBe(true);
     }

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { available, kafkaAdmin, kcat, readTopic, sharedKafka } from '../../../../../test/services/index.ts';
+import type { OutMessage } from '../../../src/sinks/kafka/client.ts';
 import { clientOf, message, never, newTopic, ownName } from './testing.ts';
 
 describe.runIf(await available('kafka', 'kcat'))('a Kafka client', () => {
@@ -9,8 +10,13 @@ describe.runIf(await available('kafka', 'kcat'))('a Kafka client', () => {
     const { brokers } = await sharedKafka();
     const client = clientOf({ brokers, compression });
     const topic = await newTopic(client, { partitions: 3 });
-    const sent = [0, 1, 2].map((partition) => [
-      { key: 'host-ü', value: randomBytes(1000), headers: { epoch: '7', seq: '1', lane: 'live' }, timestampMs: 1_700_000_000_123 },
+    const sent = [0, 1, 2].map((partition): OutMessage[] => [
+      {
+        key: 'host-ü',
+        value: randomBytes(1000),
+        headers: { epoch: '7', seq: '1', lane: 'live' },
+        timestampMs: 1_700_000_000_123,
+      },
       { key: Uint8Array.of(0, 255, partition), value: new Uint8Array(20_000).fill(65), headers: { note: 'ß\n' } },
       { key: '', value: new Uint8Array(0), headers: {} },
     ]);
@@ -24,7 +30,7 @@ describe.runIf(await available('kafka', 'kcat'))('a Kafka client', () => {
     const read = await readTopic(brokers, topic);
     for (const [partition, messages] of sent.entries()) {
       const own = read.filter((one) => one.partition === partition).slice(0, 3);
-      expect(own.map(({ key }) => key)).toEqual(messages.map(({ key }) => Buffer.from(key)));
+      expect(own.map(({ key }) => key)).toEqual(messages.map(({ key }) => Buffer.from(key as Uint8Array)));
       expect(own.map(({ value }) => value)).toEqual(messages.map(({ value }) => Buffer.from(value)));
       const headers = own.map((one) => Object.fromEntries(one.headers.map(([name, value]) => [name, String(value)])));
       expect(headers).toEqual(messages.map((one) => one.headers));
@@ -97,7 +103,11 @@ describe.runIf(await available('kafka', 'kcat'))('a Kafka client', () => {
     expect(await client.createTopic(spec)).toBe(false);
     await client.addPartitions({ topic, partitions: 3 });
     const described = await client.describeTopic(topic);
-    expect(described).toMatchObject({ topic, replication: 1, config: { 'retention.ms': '3600000', 'min.insync.replicas': '1' } });
+    expect(described).toMatchObject({
+      topic,
+      replication: 1,
+      config: { 'retention.ms': '3600000', 'min.insync.replicas': '1' },
+    });
     const own = { leader: 1, replicas: [1], inSync: [1] };
     expect(described?.partitions).toEqual([0, 1, 2].map((partition) => ({ partition, ...own })));
     await expect(client.createTopic({ ...spec, topic: ownName(), replication: 2 })).rejects.toMatchObject({
@@ -121,8 +131,14 @@ describe.runIf(await available('kafka', 'kcat'))('a Kafka client', () => {
   it('says who does not answer, where, and what to do', async () => {
     const client = clientOf({ brokers: ['127.0.0.1:1', 'no-such-host.invalid:9092'] });
     await expect(client.connect(AbortSignal.timeout(100))).rejects.toMatchObject({ code: 'unreachable' });
-    expect(await client.probe('127.0.0.1:1')).toMatchObject({ up: false, fix: expect.stringContaining('start the broker') });
-    expect(await client.probe('no-such-host.invalid:9092')).toMatchObject({ up: false, fix: expect.stringContaining('DNS') });
+    expect(await client.probe('127.0.0.1:1')).toMatchObject({
+      up: false,
+      fix: expect.stringContaining('start the broker'),
+    });
+    expect(await client.probe('no-such-host.invalid:9092')).toMatchObject({
+      up: false,
+      fix: expect.stringContaining('DNS'),
+    });
   });
 
   it('is found by an IPv6 address too', async () => {

@@ -70,7 +70,7 @@ export function openTestJournal(dir: string, segmentBytesMax = 1 << 20): Journal
 
 export function append(journal: Journal, specs: readonly BatchSpec[]): void {
   const records = specs.map(recordOf);
-  const views = records.map(({ body, bodyCrc: _, ...head }) => {
+  const views = records.map(({ body, ...head }) => {
     const bytes = new Uint8Array(recordLength(head.clientId.length, body.length));
     writeRecord(bytes, new DataView(bytes.buffer), 0, head, body);
     return bytes;

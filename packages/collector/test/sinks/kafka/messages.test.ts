@@ -20,9 +20,10 @@ function hostRecord(sweeps: number) {
 function jsonlLines(body: Uint8Array): string[] {
   const formatter = createLineFormatter();
   formatter.begin(readBatch(body, createSeriesSetCache({ clientsMax: 1 })));
-  const target = new Uint8Array(1 << 20);
-  const length = formatter.fill(target, 0);
-  return text(target.subarray(0, length)).trimEnd().split('\n');
+  const lines = new Uint8Array(1 << 20);
+  // oxlint-disable-next-line no-array-fill-with-reference-type -- it is no array
+  const length = formatter.fill(lines, 0);
+  return text(lines.subarray(0, length)).trimEnd().split('\n');
 }
 
 test('a batch travels as it came, with its triple and more in the headers', () => {

@@ -1,8 +1,8 @@
 /** What tests of Kafka share: clients that end with the test, topics of their own, messages that tell who they are. */
 import { randomBytes } from 'node:crypto';
 import { type Log, silentLog } from '@metricstream/shared/log.ts';
-import { onTestFinished } from 'vitest';
-import type { KafkaClient, OutMessage } from '../../../src/sinks/kafka/client.ts';
+import { expect, onTestFinished } from 'vitest';
+import type { KafkaClient, OutMessage, ProduceOutcome } from '../../../src/sinks/kafka/client.ts';
 import { openKafka } from '../../../src/sinks/kafka/kafkajs.ts';
 import type { KafkaConnection, KafkaSettings } from '../../../src/sinks/kafka/settings.ts';
 
@@ -35,7 +35,11 @@ export function ownName(prefix = 'test'): string {
 /** Makes a topic for the test. */
 export async function newTopic(
   client: KafkaClient,
-  { partitions = 1, replication = 1, config = {} }: { partitions?: number; replication?: number; config?: Record<string, string> } = {},
+  {
+    partitions = 1,
+    replication = 1,
+    config = {},
+  }: { partitions?: number; replication?: number; config?: Record<string, string> } = {},
 ): Promise<string> {
   const topic = ownName();
   await client.createTopic({ topic, partitions, replication, config });
@@ -49,6 +53,8 @@ export function message(value: string | Uint8Array, headers: Record<string, stri
 export interface Writer {
   /** The numbers whose `produce` said `stored`, in order. */
   readonly acked: number[];
+  /** What ended it before its stop: a write that was neither stored nor pending. */
+  readonly failures: readonly ProduceOutcome[];
   /** The longest time one number took. */
   readonly slowestMs: number;
   stop(): Promise<void>;
@@ -58,18 +64,24 @@ export interface Writer {
 export function startWriter(client: KafkaClient, { topic, partition }: { topic: string; partition: number }): Writer {
   const stop = new AbortController();
   const acked: number[] = [];
+  const failures: ProduceOutcome[] = [];
   let slowestMs = 0;
   const work = async (): Promise<void> => {
     for (let number = 0; !stop.signal.aborted; ) {
       const startMs = performance.now();
       const outcome = await client.produce({ topic, partition, messages: [message(String(number))] }, stop.signal);
-      if (outcome.kind !== 'stored') continue;
+      if (outcome.kind !== 'stored') {
+        if (!stop.signal.aborted) failures.push(outcome);
+        return;
+      }
       slowestMs = Math.max(slowestMs, performance.now() - startMs);
       acked.push(number++);
     }
   };
   const done = work();
+  onTestFinished(() => stop.abort());
   return {
+    failures,
     acked,
     get slowestMs() {
       return slowestMs;
@@ -77,6 +89,7 @@ export function startWriter(client: KafkaClient, { topic, partition }: { topic: 
     async stop() {
       stop.abort();
       await done;
+      expect(failures).toEqual([]);
     },
   };
 }
