@@ -2,7 +2,7 @@
  * docs/MIGRATION.md from end to end with the real programs and a real InfluxDB: dual write, a hole, verify, backfill,
  * verify, cut over. Each command of the document is run here, and what it prints has the form shown there.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -98,107 +98,133 @@ function shapesOf(text: string): string[] {
     .filter((line) => line !== '' && !line.startsWith('#'));
 }
 
+const minuteText = (unixMs: number): string => `${new Date(unixMs).toISOString().slice(0, 16)}Z`;
+
+/** A collector that writes to both, as the document's first step has it, and the commands of the others. */
+async function startStage() {
+  const dir = mkdtempSync(join(tmpdir(), 'ms-migration-'));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  const influxdb = await startInflux1();
+  const { url } = influxdb;
+  for (const query of [
+    'CREATE DATABASE "metrics" WITH DURATION 7d NAME "7_days"',
+    'CREATE RETENTION POLICY "90_days" ON "metrics" DURATION 90d REPLICATION 1',
+  ])
+    await queryInflux1({ url, query });
+  const config = {
+    journal: { max_bytes: '16MiB', segment: '2MiB' },
+    limits: { decompressed: '1MiB' },
+    sinks: { jsonl: { dir: join(dir, 'points') }, influxdb: { url, database: 'metrics' } },
+  };
+  const collector = await startCollector({ dir, config });
+  const ends = ['--from', `jsonl:${join(dir, 'points')}`, '--to', 'influxdb', '-c', join(dir, 'collector.yaml')];
+  // Up to now and beyond, since a test does not wait until its points are a minute old.
+  const window = ['--since', '2h', '--until', minuteText(Date.now() + 600_000)];
+  return {
+    dir,
+    influxdb,
+    config,
+    collector,
+    verify: (...more: string[]) => runCommand('verify', ...ends, ...window, ...more),
+    backfill: (...more: string[]) => startCommand(['backfill', ...ends, '--only-missing', ...window, ...more]),
+  };
+}
+
+type Stage = Awaited<ReturnType<typeof startStage>>;
+
+/** InfluxDB is away for longer than the journal lasts. @returns how many points it lacks now. */
+async function makeHole({ influxdb, collector, dir, verify }: Stage): Promise<{ away: CommandEnd; dropped: number }> {
+  await influxdb.kill9();
+  const away = await verify();
+  expect(away).toMatchObject({ code: 69, out: '', err: expect.stringContaining('ECONNREFUSED') });
+  await sendBulk(collector.url);
+  await sampleFor(collector, dir, 300);
+  await caughtUp(collector, 'jsonl');
+  await influxdb.start();
+  const { points_dropped: dropped } = await caughtUp(collector, 'influxdb');
+  expect(dropped).toBeGreaterThan(BULK_SERIES.length * 6);
+  return { away, dropped };
+}
+
+async function findHole({ verify }: Stage, dropped: number): Promise<CommandEnd> {
+  const hole = await verify();
+  expect(hole, hole.err).toMatchObject({ code: 1 });
+  expect(hole.out).toContain(`${dropped.toLocaleString('en-US')} points missing`);
+  const json = JSON.parse((await verify('--json')).out) as { equal: boolean; totals: object };
+  expect(json).toMatchObject({ equal: false, totals: { pointsMissing: dropped, onlyInInfluxdb: 0 } });
+  return hole;
+}
+
+async function fillHole({ backfill }: Stage, dropped: number): Promise<CommandEnd[]> {
+  const dry = await backfill('--dry-run').ended;
+  expect(dry, dry.err).toMatchObject({ code: 0 });
+  expect(dry.out).toContain(`to be written ${dropped.toLocaleString('en-US')} `);
+  // Killed at some moment of its work; on a busy machine that may be its last.
+  const killed = backfill();
+  await killed.said('write     what InfluxDB lacks');
+  killed.kill9();
+  expect([null, 0]).toContain((await killed.ended).code);
+  const filled = await backfill().ended;
+  expect(filled, filled.err).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/^read [\d,]+ = written [\d,]+ \+ /),
+  });
+  expect(filled.out).not.toContain('not done yet');
+  return [dry, filled];
+}
+
+/** web-1 counts up by one every 10 s. */
+async function checkMeans(url: string): Promise<void> {
+  const means = await queryInflux1({
+    url,
+    db: 'metrics',
+    query: `SELECT value FROM "90_days"."server_metrics" WHERE host = 'web-1' AND metric_name = 'cpu.usage_user' AND cpu = 'cpu0'`,
+  });
+  const byMinute = Array.from({ length: Math.ceil(BULK_BATCHES / 6) }, (_, minute) => {
+    const first = minute * 6 + 1;
+    return (first + Math.min(first + 5, BULK_BATCHES)) / 2;
+  });
+  expect(means.flatMap(({ values }) => values.map(([, mean]) => mean))).toEqual(byMinute);
+}
+
+/** Files no longer grow, InfluxDB does. */
+async function cutOver({ dir, config, collector: before }: Stage): Promise<void> {
+  await before.stop();
+  const lines = readdirSync(join(dir, 'points')).map((name) => statSync(join(dir, 'points', name)).size);
+  const jsonl = { ...config.sinks.jsonl, enabled: false };
+  const collector = await startCollector({ dir, config: { ...config, sinks: { ...config.sinks, jsonl } } });
+  const stored = (await sinkOf(collector, 'influxdb')).points_stored;
+  const agent = await startAgent({ dir, config: { collector: { url: collector.url } } });
+  while ((await sinkOf(collector, 'influxdb')).points_stored <= stored) await delay(50);
+  await agent.stop();
+  await caughtUp(collector, 'influxdb');
+  expect(await collector.stop(), collector.lastWords()).toMatchObject({ code: 0 });
+  expect(readdirSync(join(dir, 'points')).map((name) => statSync(join(dir, 'points', name)).size)).toEqual(lines);
+}
+
 describe.runIf(await available('influx1'))('the migration', () => {
   test('goes as docs/MIGRATION.md says: dual write, a hole, verify, backfill, verify, cut over', {
-    timeout: 120_000,
+    timeout: 180_000,
   }, async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'ms-migration-'));
-    onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
-    const influxdb = await startInflux1();
-    const { url } = influxdb;
-    for (const query of [
-      'CREATE DATABASE "metrics" WITH DURATION 7d NAME "7_days"',
-      'CREATE RETENTION POLICY "90_days" ON "metrics" DURATION 90d REPLICATION 1',
-    ])
-      await queryInflux1({ url, query });
-    const config = {
-      journal: { max_bytes: '16MiB', segment: '2MiB' },
-      limits: { decompressed: '1MiB' },
-      sinks: { jsonl: { dir: join(dir, 'points') }, influxdb: { url, database: 'metrics' } },
-    };
-    let collector = await startCollector({ dir, config });
-    const file = join(dir, 'collector.yaml');
-    const minuteAt = (ms: number): string => `${new Date(ms).toISOString().slice(0, 16)}Z`;
-    const window = ['--since', '2h', '--until', minuteAt(Date.now() + 600_000)];
-    const ends = ['--from', `jsonl:${join(dir, 'points')}`, '--to', 'influxdb', '-c', file];
-    const verify = (): Promise<CommandEnd> => runCommand('verify', ...ends, ...window);
-
-    // Dual write.
-    await sampleFor(collector, dir, 300);
-    await caughtUp(collector, 'influxdb');
-    const dual = await verify();
+    const stage = await startStage();
+    await sampleFor(stage.collector, stage.dir, 300);
+    await caughtUp(stage.collector, 'influxdb');
+    const dual = await stage.verify();
     expect(dual, dual.err).toMatchObject({ code: 0, out: expect.stringMatching(/\nequal: [\d,]+ series minutes\n$/) });
 
-    // InfluxDB is away for longer than the journal lasts.
-    await influxdb.kill9();
-    const away = await verify();
-    expect(away).toMatchObject({ code: 69, out: '', err: expect.stringContaining('ECONNREFUSED') });
-    await sendBulk(collector.url);
-    await sampleFor(collector, dir, 300);
-    await caughtUp(collector, 'jsonl');
-    await influxdb.start();
-    const { points_dropped: dropped } = await caughtUp(collector, 'influxdb');
-    expect(dropped).toBeGreaterThan(BULK_SERIES.length * 6);
-
-    // The hole is found.
-    const hole = await verify();
-    expect(hole, hole.err).toMatchObject({ code: 1 });
-    expect(hole.out).toContain(`${dropped.toLocaleString('en-US')} points missing`);
-    const json = JSON.parse((await runCommand('verify', ...ends, ...window, '--json')).out) as {
-      equal: boolean;
-      totals: object;
-    };
-    expect(json).toMatchObject({ equal: false, totals: { pointsMissing: dropped, onlyInInfluxdb: 0 } });
-
-    // And filled, kill -9 in the middle included.
-    const backfill = ['backfill', ...ends, '--only-missing'];
-    const dry = await runCommand(...backfill, ...window, '--dry-run');
-    expect(dry, dry.err).toMatchObject({ code: 0 });
-    expect(dry.out).toContain(`to be written ${dropped.toLocaleString('en-US')} `);
-    const killed = startCommand([...backfill, ...window]);
-    await killed.said('write     what InfluxDB lacks');
-    killed.kill9();
-    expect((await killed.ended).code).toBeNull();
-    const filled = await runCommand(...backfill, ...window);
-    expect(filled, filled.err).toMatchObject({
-      code: 0,
-      out: expect.stringMatching(/^read [\d,]+ = written [\d,]+ \+ /),
-    });
-    expect(filled.out).not.toContain('not done yet');
-    const clean = await verify();
+    const { away, dropped } = await makeHole(stage);
+    const hole = await findHole(stage, dropped);
+    const filled = await fillHole(stage, dropped);
+    const clean = await stage.verify();
     expect(clean, clean.out).toMatchObject({ code: 0 });
-
-    // The means of the minutes that were filled are right too: web-1 counts up by one every 10 s.
-    const means = await queryInflux1({
-      url,
-      db: 'metrics',
-      query: `SELECT value FROM "90_days"."server_metrics" WHERE host = 'web-1' AND metric_name = 'cpu.usage_user' AND cpu = 'cpu0'`,
-    });
-    const byMinute = Array.from({ length: Math.ceil(BULK_BATCHES / 6) }, (_, minute) => {
-      const values = Array.from(
-        { length: Math.min(6, BULK_BATCHES - minute * 6) },
-        (_unused, at) => minute * 6 + at + 1,
-      );
-      return values.reduce((sum, value) => sum + value, 0) / values.length;
-    });
-    expect(means.flatMap(({ values }) => values.map(([, mean]) => mean))).toEqual(byMinute);
-
-    // Cut over: files no longer grow, InfluxDB does.
-    await collector.stop();
-    const jsonl = { ...config.sinks.jsonl, enabled: false };
-    collector = await startCollector({ dir, config: { ...config, sinks: { ...config.sinks, jsonl } } });
-    const stored = (await sinkOf(collector, 'influxdb')).points_stored;
-    const agent = await startAgent({ dir, config: { collector: { url: collector.url } } });
-    while ((await sinkOf(collector, 'influxdb')).points_stored <= stored) await delay(50);
-    await agent.stop();
-    await caughtUp(collector, 'influxdb');
-    expect(await collector.stop(), collector.lastWords()).toMatchObject({ code: 0 });
-    await influxdb.stop();
+    await checkMeans(stage.influxdb.url);
+    await cutOver(stage);
+    await stage.influxdb.stop();
 
     const doc = readFileSync(new URL('../../docs/MIGRATION.md', import.meta.url), 'utf8');
     const shown = new Set(shapesOf(doc));
-    for (const { out, err } of [dual, away, hole, dry, filled, clean]) {
-      const printed = (out + err).replaceAll(dir, '/var/lib/metricstream');
+    for (const { out, err } of [dual, away, hole, ...filled, clean]) {
+      const printed = (out + err).replaceAll(stage.dir, '/var/lib/metricstream');
       expect(shapesOf(printed).filter((line) => !shown.has(line))).toEqual([]);
     }
   });

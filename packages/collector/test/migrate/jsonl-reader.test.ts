@@ -149,7 +149,10 @@ describe('what is no point', () => {
 
   it('may be a line of any length, in memory that stays within bounds', async () => {
     const dir = tempDir();
-    writeFileSync(join(dir, 'metrics-000001.jsonl'), `${line(1, 1)}${'x'.repeat(LINE_BYTES_MAX * 5)}\n${line(2, 2)}`);
+    writeFileSync(
+      join(dir, 'metrics-000001.jsonl'),
+      `${line(1, 1)}${line(3, 3, `,"unit":"${'x'.repeat(LINE_BYTES_MAX * 5)}"`).trimEnd()}\n${line(2, 2)}`,
+    );
     const { reader } = await readerOf(dir);
     expect((await pointsIn(reader)).map(({ value }) => value)).toEqual([1, 2]);
     expect(reader.problems.list).toEqual([

@@ -2,7 +2,7 @@
 import { createSeriesSetCache, forEachPoint, readBatch } from '@metricstream/proto/read.ts';
 import type { JournalRecord } from '@metricstream/shared/journal/record.ts';
 import { seeded } from '@metricstream/shared/testing/seeded.ts';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { available, queryInflux1, startInflux1 } from '../../../../test/services/index.ts';
 import { createJsonlReader } from '../../src/migrate/jsonl-reader.ts';
 import { influxSeriesOf, keyOf, seriesText } from '../../src/migrate/series-key.ts';
@@ -49,6 +49,9 @@ function sample(
     values: Float64Array.of(value),
   });
 }
+
+/** Hundreds of requests each, on a machine that may be busy. */
+vi.setConfig({ testTimeout: 60_000 });
 
 const targets = await targetsHere();
 
