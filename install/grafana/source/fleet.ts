@@ -1,89 +1,79 @@
 /** The dashboard of all hosts: how full, how busy, and which ones to look at. Owns what it shows. */
 import { type Ask, asker, FULL, IDLE, uidOf } from './ask.ts';
 import type { Column, PanelSpec, RowSpec, Target } from './panels.ts';
-import { across, type Language, largest, latest, latestAcross, type Select } from './questions.ts';
+import { across, type Language, largest, latest, latestAcross, type Question, type Select } from './questions.ts';
 
 const FLEET = { of: 'fleet', by: ['host'] } as const;
 const DEVICES = { of: 'fleet', by: ['host', 'name'] } as const;
 const INTERFACES = { of: 'fleet', by: ['host', 'interface'] } as const;
 
+const line = { type: 'timeseries', width: 12 } as const;
+
 export function fleetRows(language: Language): RowSpec[] {
   const ask = asker(language);
-  const spread = (select: Select): Target[] => [
+  return [
+    { height: 4, panels: fleetStats(ask) },
+    { height: 9, panels: fullnessPanels(ask) },
+    { height: 9, panels: throughputPanels(ask) },
+    { height: 9, panels: latencyPanels(ask) },
+    { height: 12, panels: fleetTables(language) },
+  ];
+}
+
+/** Each of what `select` names counts once. */
+function spread(ask: Ask, select: Select): Target[] {
+  return [
     ask(across('mean', select), 'mean'),
     ask(across('p95', select), 'p95'),
     ask(across('max', select), 'highest'),
   ];
-  const total = (metric: string, select: Omit<Select, 'metric'>, legend: string): Target =>
-    ask(across('sum', { ...select, metric, as: 'rate' }), legend);
-  const line = { type: 'timeseries', width: 12 } as const;
-  const memory = { ...FLEET, metric: 'mem.used_percent' } as const;
+}
+
+function fullnessPanels(ask: Ask): PanelSpec[] {
+  const percent = { ...line, unit: 'percent', min: 0, max: 100, warnAt: FULL } as const;
+  const memory = { ...FLEET, metric: 'mem.used_percent' };
   return [
-    { height: 4, panels: fleetStats(ask) },
+    { ...percent, title: 'CPU across hosts', targets: spread(ask, { ...FLEET, ...IDLE }) },
+    { ...percent, title: 'Memory across hosts', targets: spread(ask, memory) },
+  ];
+}
+
+function throughputPanels(ask: Ask): PanelSpec[] {
+  const bytes = { ...line, unit: 'Bps', min: 0 } as const;
+  const network = (metric: string): Question => across('sum', { ...INTERFACES, metric, as: 'rate' });
+  const disks = (metric: string): Question => across('sum', { ...DEVICES, metric, as: 'rate' });
+  return [
     {
-      height: 9,
-      panels: [
-        {
-          ...line,
-          title: 'CPU across hosts',
-          unit: 'percent',
-          min: 0,
-          max: 100,
-          warnAt: FULL,
-          targets: spread({ ...FLEET, ...IDLE }),
-        },
-        {
-          ...line,
-          title: 'Memory across hosts',
-          unit: 'percent',
-          min: 0,
-          max: 100,
-          warnAt: FULL,
-          targets: spread(memory),
-        },
-      ],
+      ...bytes,
+      title: 'Network, all hosts',
+      targets: [ask(network('net.bytes_recv'), 'received'), ask(network('net.bytes_sent'), 'sent')],
     },
     {
-      height: 9,
-      panels: [
-        {
-          ...line,
-          title: 'Network, all hosts',
-          unit: 'Bps',
-          min: 0,
-          targets: [total('net.bytes_recv', INTERFACES, 'received'), total('net.bytes_sent', INTERFACES, 'sent')],
-        },
-        {
-          ...line,
-          title: 'Disks, all hosts',
-          unit: 'Bps',
-          min: 0,
-          targets: [total('diskio.read_bytes', DEVICES, 'read'), total('diskio.write_bytes', DEVICES, 'written')],
-        },
-      ],
+      ...bytes,
+      title: 'Disks, all hosts',
+      targets: [ask(disks('diskio.read_bytes'), 'read'), ask(disks('diskio.write_bytes'), 'written')],
+    },
+  ];
+}
+
+function latencyPanels(ask: Ask): PanelSpec[] {
+  return [
+    {
+      ...line,
+      title: 'Latency of disk requests across disks',
+      description: 'Mean time of a request between two samples; each disk of each host counts once.',
+      unit: 'ms',
+      min: 0,
+      targets: spread(ask, { ...DEVICES, metric: 'diskio.io_await' }),
     },
     {
-      height: 9,
-      panels: [
-        {
-          ...line,
-          title: 'Latency of disk requests across disks',
-          description: 'Mean time of a request between two samples; each disk of each host counts once.',
-          unit: 'ms',
-          min: 0,
-          targets: spread({ ...DEVICES, metric: 'diskio.io_await' }),
-        },
-        {
-          ...line,
-          title: 'Load across hosts',
-          description: 'Load average of 1 minute.',
-          unit: 'short',
-          min: 0,
-          targets: spread({ ...FLEET, metric: 'system.load1' }),
-        },
-      ],
+      ...line,
+      title: 'Load across hosts',
+      description: 'Load average of 1 minute.',
+      unit: 'short',
+      min: 0,
+      targets: spread(ask, { ...FLEET, metric: 'system.load1' }),
     },
-    { height: 12, panels: fleetTables(language) },
   ];
 }
 

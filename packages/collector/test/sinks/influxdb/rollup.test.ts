@@ -36,7 +36,7 @@ const SERIES = [
 /** Five minutes of every 10 s, whole numbers, so that means are exact whatever the order of adding. */
 function minutesOf(host: string, seed: number): { times: number[]; batch: LineBatch } {
   const random = seeded(seed);
-  const times = Array.from({ length: 30 }, (_, at) => START_MS + at * 10_000 + 1);
+  const times = Array.from({ length: 30 }, (_, at) => START_MS + at * 10_000);
   const values = Float64Array.from({ length: SERIES.length * times.length }, () => random.int(1000));
   const timesUnixNano = BigUint64Array.from(times, nanos);
   const resource: [string, string][] = [
