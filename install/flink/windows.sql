@@ -52,7 +52,7 @@ SELECT * FROM (
     ORDER BY event_time DESC) AS copy
   FROM TABLE(TUMBLE(
     (SELECT * FROM metrics_raw
-     WHERE `timestamp` IS NOT NULL AND name IS NOT NULL AND `value` IS NOT NULL AND client_id IS NOT NULL),
+     WHERE name IS NOT NULL AND `value` IS NOT NULL AND client_id IS NOT NULL),
     DESCRIPTOR(event_time), INTERVAL '1' MINUTE))
 ) WHERE copy = 1;
 

@@ -81,9 +81,12 @@ describe.runIf(await available('sharedKafka', 'kafka', 'kcat', 'flink', 'sharedI
     await feedTo({ brokers, topic: topics.topic, partitions: 4 })(onTheWay(records, 4));
     const strange = [
       'no JSON',
-      '{}',
       '[1]',
+      '{}',
       '{"timestamp":"then","name":"a","value":1,"client_id":"calm"}',
+      '{"timestamp":"2025-10-04T12:00:00Z","name":"a","client_id":"calm"}',
+      '{"timestamp":"2025-10-04T12:00:00Z","name":"a","value":1}',
+      '{"timestamp":"2025-10-04T12:00:00Z","value":1,"client_id":"calm"}',
       '\u0001\u0002',
     ];
     await kcat(['-P', '-b', brokers.join(','), '-t', topics.topic, '-p', '0'], strange.join('\n'));
