@@ -13,7 +13,7 @@ import { linesByTriple, reconcile } from './ledger.ts';
 import { until } from './sinks.ts';
 import { epochsOf, influxLedger } from './topic-ledger.ts';
 
-const KILLS = 4;
+const KILLS = 3;
 
 interface Gate {
   url: string;
