@@ -66,7 +66,8 @@ export async function openSession({ connection, first = 0, retries, log }: Sessi
     clientId: 'metricstream',
     brokers: seeds.map(({ alias, port }) => `${alias}:${port}`),
     ssl: tls !== undefined,
-    sasl: connection.sasl as SASLOptions | undefined,
+    // kafkajs writes into it, and what it writes holds on to the password.
+    sasl: connection.sasl && ({ ...connection.sasl } as SASLOptions),
     connectionTimeout: CONNECT_TIMEOUT_MS,
     authenticationTimeout: REQUEST_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
