@@ -27,7 +27,7 @@ export const KAFKA_FIGURES = {
   },
   kafka_clients: {
     kind: 'gauge',
-    help: 'Clients of the last 10 to 20 minutes whose key belongs to the partition, hot ones included.',
+    help: 'Clients of the last 10 to 20 minutes whose batches go to the partition by client_id. Hot ones go elsewhere.',
     labels: ['partition'],
   },
   kafka_clients_relative_deviation_ratio: {

@@ -2,6 +2,9 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SINK_BACKOFF } from '../../../src/sinks/context.ts';
 import type { KafkaSettings } from '../../../src/sinks/kafka/settings.ts';
+import { createDurablePosition } from '@metricstream/shared/journal/position.ts';
+import { silentLog } from '@metricstream/shared/log.ts';
+import { startSinkThread } from '../../../src/sinks/start.ts';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   available,
@@ -44,7 +47,7 @@ function setUp(brokers: string[]) {
     const settings = kafkaSettings({ connection, topic, partitions: 12, compression: 'zstd', ...more });
     return startRig({ journal, journalDir, cursorPath: join(dir, 'kafka.json'), settings, timing: TIMING });
   };
-  return { journal, topic, client, start };
+  return { journal, topic, client, start, dir };
 }
 
 const headerOf = ({ headers }: Message, name: string) => headers.find(([own]) => own === name)?.[1]?.toString();
@@ -145,6 +148,42 @@ describe.runIf(await available('kafka'))('the Kafka sink on a real broker', () =
       ['cpu.usage', 'mem.used'].map((name) => `${clientId} ${name} ${seq}`),
     );
     expect(points.sort()).toEqual(expected.sort());
+  });
+
+  test('it runs in a thread of its own, and tells main its figures', async () => {
+    const { brokers } = await sharedKafka();
+    const { journal, topic, client, dir } = setUp(brokers);
+    await client.createTopic({ topic, partitions: 13, replication: 1, config: {} });
+    append(journal, fleet(2));
+    const settings = kafkaSettings({
+      connection: connectionTo({ brokers }),
+      topic,
+      partitions: 12,
+      compression: 'gzip',
+    });
+    const position = createDurablePosition();
+    const thread = startSinkThread(
+      {
+        sink: {
+          kind: 'kafka',
+          settings: { ...settings, hot: { ...settings.hot, answer: 'dedicated_partition' } },
+          clientsMax: 1000,
+        },
+        journal: { dir: join(dir, 'journal'), id: journal.id, durable: journal.durable.memory },
+        cursorPath: join(dir, 'thread.json'),
+        deadLetter: { dir: join(dir, 'dead'), bytesMax: 1 << 20 },
+        log: { level: 'error', format: 'json' },
+      },
+      position,
+      silentLog,
+    );
+    await until(() => position.get() === journal.durable.get());
+    await thread.stop(5000);
+    expect(thread.counters.get('recordsStored')).toBe(200);
+    const messages = thread.figures().filter(({ name }) => name === 'kafka_messages_total');
+    expect(messages).toHaveLength(13);
+    expect(messages.reduce((sum, { value }) => sum + value, 0)).toBe(200);
+    expect(contentsOf(await readTopic(brokers, topic))).toHaveLength(200);
   });
 
   test('a broker that dies delays only its own partitions, which have everything 5 s after its return', async () => {

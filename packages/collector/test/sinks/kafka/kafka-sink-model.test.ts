@@ -122,7 +122,7 @@ async function play(seed: number): Promise<{ parts: number; lagged: number; dupl
 
 test('no batch is lost to changes of partitions and hot clients, failures and crashes, and keys stay in order', async () => {
   const sums = { parts: 0, lagged: 0, duplicates: 0 };
-  for (const seed of [1, 2, 3, 4, 5, 6]) {
+  for (const seed of [1, 2, 3, 4]) {
     const seen = await play(seed);
     sums.parts += seen.parts;
     sums.lagged += seen.lagged;

@@ -1,6 +1,7 @@
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { MetricStreamError } from '@metricstream/shared/errors.ts';
 import { expect, test } from 'vitest';
 import { partitionFor } from '../../../src/sinks/kafka/murmur2.ts';
 import type { KafkaSettings } from '../../../src/sinks/kafka/settings.ts';
@@ -140,6 +141,18 @@ test('a topic with too few partitions halts everything and says what to do, and 
   kafka.partitions = 4;
   await until(() => kafka.stored.length === 40);
   await until(() => !(rig.states.at(-1) ?? '').startsWith('halted'));
+});
+
+test('brokers that are away from the start are waited for, and it says so', async () => {
+  const { journal, kafka, start } = setUp();
+  kafka.away = new MetricStreamError('unreachable', 'nobody answers');
+  append(journal, fleet(1));
+  const rig = start();
+  await until(() => rig.states.includes('retrying: nobody answers'));
+  expect(kafka.stored).toEqual([]);
+  kafka.away = undefined;
+  await until(() => kafka.stored.length === 40 && !(rig.states.at(-1) ?? '').includes('nobody'));
+  expect(rig.progress().stats.sinceUnixMs).toBe(0);
 });
 
 test('a batch that the broker will never take becomes a dead letter, and the others go on', async () => {

@@ -97,6 +97,8 @@ export interface MemoryKafka {
   stored: Stored[];
   partitions: number;
   messageBytesMax: number;
+  /** Why it cannot be asked about its topics; undefined when it can. */
+  away: Error | undefined;
   /** Asked for each request. */
   answer(request: ProduceRequest): Answer | Promise<Answer>;
 }
@@ -107,21 +109,18 @@ export function memoryKafka(partitions: number): MemoryKafka {
     stored: [],
     partitions,
     messageBytesMax: 1_048_588,
+    away: undefined,
     answer: () => 'stored',
     client: {
       produce,
       troubles: () => [],
-      describeTopic: async (topic) => ({
-        topic,
-        partitions: Array.from({ length: kafka.partitions }, (_, partition) => ({
-          partition,
-          leader: 1,
-          replicas: [1],
-          inSync: [1],
-        })),
-        replication: 1,
-        config: { 'max.message.bytes': String(kafka.messageBytesMax) },
-      }),
+      async describeTopic(topic) {
+        if (kafka.away !== undefined) throw kafka.away;
+        const partitions = Array.from({ length: kafka.partitions }, (_, partition) => {
+          return { partition, leader: 1, replicas: [1], inSync: [1] };
+        });
+        return { topic, partitions, replication: 1, config: { 'max.message.bytes': String(kafka.messageBytesMax) } };
+      },
       close: async () => {},
     } as Partial<KafkaClient> as KafkaClient,
   };
