@@ -26,6 +26,8 @@ export interface WorldOptions {
   /** Of an InfluxDB 1.x; without it there is none. */
   influxUrl?: string;
   encoding?: 'batch' | 'json';
+  /** Of what is put into the topic. */
+  compression?: 'none' | 'zstd';
   /** Whether there is a dead-letter topic from the beginning. */
   deadLetterTopic?: boolean;
 }
@@ -52,7 +54,7 @@ export interface World {
 }
 
 export async function createWorld(options: WorldOptions): Promise<World> {
-  const { name, brokers, influxUrl, encoding = 'batch' } = options;
+  const { name, brokers, influxUrl, encoding = 'batch', compression = 'zstd' } = options;
   const id = `${name}-${randomUUID().slice(0, 8)}`;
   const topics = { topic: id, deadLetterTopic: `${id}-dead` };
   const db = id.replaceAll('-', '_');
@@ -62,7 +64,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   if (options.deadLetterTopic !== false) await admin.createTopic({ topic: topics.deadLetterTopic, partitions: 1 });
   if (influxUrl !== undefined) await createDatabase(influxUrl, db);
   const connection = { brokers, sasl: undefined, tls: undefined };
-  const client = openKafka({ connection, compression: 'zstd', log: silentLog });
+  const client = openKafka({ connection, compression, log: silentLog });
   onTestFinished(() => client.close());
   const sent = new Map<string, number>();
   const jsonlDir = (forwarder: string): string => join(dir, forwarder, 'points');

@@ -50,10 +50,10 @@ async function flood(world: World): Promise<number> {
   for (let partition = 0; partition < PARTITIONS; partition++) {
     const value = largeBody(partition);
     bytes += messages * value.length;
-    for (let sent = 0; sent < messages; sent += 50)
+    for (let sent = 0; sent < messages; sent += 20)
       await world.put(
         partition,
-        Array.from({ length: 50 }, () => ({ key: `large-${partition}`, value })),
+        Array.from({ length: 20 }, () => ({ key: `large-${partition}`, value })),
       );
   }
   return bytes;
@@ -79,26 +79,29 @@ describe.runIf(await available('sharedKafka', 'influx1', 'kafka'))('a forwarder'
     timeout: 120_000,
   }, async () => {
     const [{ brokers }, influx] = await Promise.all([sharedKafka(), startInflux1()]);
-    const world = await createWorld({ name: 'forward-away', brokers, influxUrl: influx.url });
+    const world = await createWorld({ name: 'forward-away', brokers, influxUrl: influx.url, compression: 'none' });
     const forwarder = await world.start('one', { jsonl: true });
     await world.feed({ clients: 30, batches: 10 });
     await Promise.all([world.passed('influxdb'), world.passed('jsonl')]);
 
     await influx.kill9();
     const sinceMs = performance.now();
-    const residentBefore = residentBytes(forwarder);
     await world.feed({ clients: 30, batches: 10 });
     const flooded = await flood(world);
     await world.passed('jsonl');
+    const residentAfterOne = residentBytes(forwarder);
+    await flood(world);
+    await world.passed('jsonl');
+    // What the files' side has in hand comes and goes; what waits for InfluxDB would stay.
+    expect(residentBytes(forwarder) - residentAfterOne).toBeLessThan(flooded / 2);
     await until(() => performance.now() - sinceMs > AWAY_MS);
     const away = await figuresOf(forwarder, 'influxdb');
     expect(away).toMatchObject({ state: 'retrying', joined: true, rebalances: 0, uncommitted_messages: 0 });
-    expect(away.lag_messages).toBeGreaterThan(2000);
+    expect(away.lag_messages).toBeGreaterThan(4000);
     expect(away.lag_seconds).toBeGreaterThan(AWAY_MS / 1000 - 5);
     // One fetch beside the bound.
     expect(away.held_bytes).toBeLessThan(HELD_BYTES_MAX + 4 * MiB);
     expect(away.held_bytes).toBeLessThan(flooded / 4);
-    expect(residentBytes(forwarder) - residentBefore).toBeLessThan(flooded);
 
     await influx.start();
     expect(await storedAgainMs(forwarder, 'influxdb')).toBeLessThan(RECOVERY_MS_MAX);
