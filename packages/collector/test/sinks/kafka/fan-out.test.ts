@@ -99,6 +99,28 @@ test('lanes that are together are read for once, and once more when an outage of
   expect(reads.count).toBeLessThanOrEqual(4 * stretches);
 });
 
+test('while one lane catches up, the others get what is new', async () => {
+  const { journal, lanes, front, waker } = setUp(1 << 16);
+  const empty = ({ lane }: (typeof lanes)[number]): void => {
+    lane.begin(ALL);
+    lane.finish();
+    waker.wake();
+  };
+  const [slow, ...others] = lanes as [(typeof lanes)[number], ...typeof lanes];
+  while (front.position < journal.durable.get() || others.some(({ lane }) => lane.readAt < front.position)) {
+    others.forEach(empty);
+    await turn();
+  }
+  const before = front.position;
+  expect(slow.lane.readAt).toBeLessThan(before / 2);
+  append(journal, [{ clientId: 'web-1', seq: BATCHES + 1 }]);
+  while (front.position === before) {
+    lanes.forEach(empty);
+    await turn();
+  }
+  expect(slow.lane.readAt).toBeLessThan(before);
+});
+
 test('a journal that cannot be read is told of, tried again, and given whole', async () => {
   const { journal, lanes, front, reads, troubles } = setUp(64 << 20);
   reads.failing = true;
