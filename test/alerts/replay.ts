@@ -12,8 +12,9 @@ import { run } from '../services/run.ts';
 import { ruleFiles } from './rules.ts';
 
 const startUnixMs = Date.UTC(2025, 9, 4, 12);
-/** Of scrapes, and of evaluations. */
+/** Of evaluations; between two of them there are samples that none of them meets. */
 const stepS = 15;
+const sampleS = 5;
 
 /** Name and labels as an exposition has them, and the value so many seconds after the start; undefined: no sample. */
 export type Samples = Record<string, (second: number) => number | undefined>;
@@ -30,7 +31,7 @@ export interface Firing {
 export async function replay(samples: Samples, seconds: number): Promise<Firing[]> {
   const { url } = await startVictoriaMetrics();
   const lines = Object.entries(samples).flatMap(([series, valueAt]) => {
-    const times = Array.from({ length: seconds / stepS + 1 }, (_, at) => at * stepS);
+    const times = Array.from({ length: seconds / sampleS + 1 }, (_, at) => at * sampleS);
     return times.flatMap((second) => {
       const value = valueAt(second);
       return value === undefined ? [] : [`${series} ${value} ${startUnixMs + second * 1000}`];

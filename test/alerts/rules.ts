@@ -28,7 +28,7 @@ export function rules(): Rule[] {
   });
 }
 
-const words = new Set(['and', 'or', 'unless', 'offset', 'bool']);
+const words = new Set(['and', 'or', 'unless', 'bool', 'group_left', 'group_right']);
 
 /** Pure: what is neither a label, a function, a word of the language nor a number. */
 export function metricsIn(expr: string): Set<string> {

@@ -197,7 +197,7 @@ export const scenarios: readonly Scenario[] = [
     what: 'memory above 90 % with a reading below every four minutes',
     samples: {
       'server_metrics_value{metric_name="mem.used_percent"}': (second) =>
-        second >= beginS && second % 240 !== 0 ? 99 : 80,
+        second >= beginS && second % 240 !== 5 ? 99 : 80,
     },
   },
   {
@@ -226,6 +226,14 @@ export const scenarios: readonly Scenario[] = [
       'http_api_request_duration_seconds_count{path="/api/v2/query"}': (second) => second + steps(0)(second)!,
       'http_api_request_duration_seconds_bucket{path="/api/v2/query",le="5"}': (second) => second,
       'http_api_request_duration_seconds_bucket{path="/api/v2/query",le="10"}': (second) => second + steps(0)(second)!,
+    },
+    fires: { InfluxdbQuerySlow: [0, 30] },
+  },
+  {
+    what: 'the same, with bounds as Prometheus 3 writes them',
+    samples: {
+      'http_api_request_duration_seconds_count{path="/query"}': (second) => second + steps(0)(second)!,
+      'http_api_request_duration_seconds_bucket{path="/query",le="5.0"}': (second) => second,
     },
     fires: { InfluxdbQuerySlow: [0, 30] },
   },
