@@ -36,6 +36,7 @@ export interface CompareOptions {
 /** Of an answer, about: 10 MB of JSON. */
 const CELLS_PER_QUERY = 50_000;
 const MINUTES_PER_QUERY_MAX = 1440;
+const FIRST_MINUTES_MAX = 15;
 const HALF_ULP = 2 ** -53;
 
 export function namingsOf(schema: Schema): Naming[] {
@@ -83,12 +84,19 @@ async function compareNaming(chunk: Chunk, naming: Naming, options: CompareOptio
     else onDifference({ minute, naming, target, files, series, influxdb });
   };
 
-  await askInStretches(chunk.window, expected.size, (part) => {
+  await askInStretches(chunk.window, cellsByMinute(expected), (part) => {
     signal?.throwIfAborted();
     return store.cells(part, { naming, measurements, signal }, visit);
   });
   for (const { target, series, cells } of expected.values())
     for (const [minute, files] of cells) onDifference({ minute, naming, target, files, series, influxdb: undefined });
+}
+
+function cellsByMinute(expected: ReadonlyMap<string, Expected>): Map<number, number> {
+  const held = new Map<number, number>();
+  for (const { cells } of expected.values())
+    for (const minute of cells.keys()) held.set(minute, (held.get(minute) ?? 0) + 1);
+  return held;
 }
 
 function expectedOf(chunk: Chunk, naming: Naming): Map<string, Expected> {
@@ -102,21 +110,33 @@ function expectedOf(chunk: Chunk, naming: Naming): Map<string, Expected> {
   return expected;
 }
 
-/** Asks for parts of the window, each as long as the one before lets expect an answer of a good size. */
+/**
+ * Asks for parts of the window, each as long as an answer of a good size is: as many series as the files have in those
+ * minutes, and as many more as the answer before had.
+ */
 async function askInStretches(
   window: Window,
-  seriesExpected: number,
+  held: ReadonlyMap<number, number>,
   ask: (part: Window) => Promise<number>,
 ): Promise<void> {
-  let perMinute = Math.max(1, seriesExpected);
-  let minutesMax = MINUTES_PER_QUERY_MAX;
+  let morePerMinute = 0;
+  let minutesMax = FIRST_MINUTES_MAX;
   for (let { since } = window; since < window.until; ) {
-    const minutes = Math.min(minutesMax, Math.max(1, Math.floor(CELLS_PER_QUERY / perMinute)));
-    const until = Math.min(window.until, since + minutes);
-    const cells = await ask({ since, until });
-    perMinute = Math.max(1, seriesExpected, cells / (until - since));
+    let until = since;
+    let cells = 0;
+    let fromFiles = 0;
+    do {
+      fromFiles += held.get(until) ?? 0;
+      until++;
+      cells = fromFiles + morePerMinute * (until - since);
+    } while (
+      until < Math.min(window.until, since + minutesMax) &&
+      cells + (held.get(until) ?? 0) + morePerMinute <= CELLS_PER_QUERY
+    );
+    const found = await ask({ since, until });
+    morePerMinute = Math.max(0, found - fromFiles) / (until - since);
     // What only InfluxDB has may become more at once.
-    minutesMax = Math.min(MINUTES_PER_QUERY_MAX, minutes * 4);
+    minutesMax = Math.min(MINUTES_PER_QUERY_MAX, Math.max(FIRST_MINUTES_MAX, (until - since) * 4));
     since = until;
   }
 }
