@@ -59,11 +59,11 @@ async function flood(world: World): Promise<number> {
   return bytes;
 }
 
-/** The points of the flood are there, and out of the ledger's way afterwards. */
-async function checkFlood(url: string, db: string): Promise<void> {
+/** The points of the floods are there, and out of the ledger's way afterwards. */
+async function checkFloods(floods: number, { url, db }: { url: string; db: string }): Promise<void> {
   const where = `"server_metrics" WHERE "metric_name" = 'large.value'`;
   const [counted] = await queryInflux1({ url, db, query: `SELECT count("value") FROM "7_days".${where}` });
-  expect(Number(counted?.values[0]?.[1])).toBe(PARTITIONS * 50);
+  expect(Number(counted?.values[0]?.[1])).toBe(floods * PARTITIONS * 50);
   await queryInflux1({ url, db, query: `DROP SERIES FROM ${where}` });
 }
 
@@ -109,7 +109,7 @@ describe.runIf(await available('sharedKafka', 'influx1', 'kafka'))('a forwarder'
     expect(await figuresOf(forwarder, 'influxdb')).toMatchObject({ rebalances: 0, uncommitted_messages: 0 });
     expect(await forwarder.stop(), forwarder.lastWords()).toMatchObject({ code: 0 });
 
-    await checkFlood(influx.url, world.db);
+    await checkFloods(2, { url: influx.url, db: world.db });
     const sent = new Set(world.sent.keys());
     const expected = { lost: [], repeated: [], invented: [], stored: sent.size };
     const found = await influxLedger({ url: influx.url, db: world.db }, epochsOf(sent));

@@ -96,8 +96,7 @@ describe.runIf(await available('sharedKafka', 'sharedInflux1', 'kafka'))('a forw
     // A field of another type than ours, in the same shard, for one of the series.
     const nowNano = `${Date.now() - 3_600_000}000000`;
     const line = `server_metrics,host=client-7,metric_name=test.value2 value=1i ${nowNano}`;
-    const query = new URLSearchParams({ db: world.db, rp: '7_days' });
-    expect((await fetch(`${url}/write?${query}`, { method: 'POST', body: line })).status).toBe(204);
+    expect((await fetch(`${url}/write?db=${world.db}&rp=7_days`, { method: 'POST', body: line })).status).toBe(204);
     await world.feed({ clients: 20, batches: 3 });
     const forwarder = await world.start('one');
     await world.passed('influxdb');

@@ -1,12 +1,10 @@
 import { fakeClock } from '@metricstream/shared/testing/fake-clock.ts';
-import { seeded } from '@metricstream/shared/testing/seeded.ts';
 import { emptyTotals } from '@metricstream/shared/journal/cursor.ts';
-import { createPump } from '@metricstream/shared/pump/pump.ts';
-import type { Delivery, Outcome, Sink } from '@metricstream/shared/pump/types.ts';
+import type { Delivery } from '@metricstream/shared/pump/types.ts';
 import { expect, test } from 'vitest';
 import { createKafkaSource, type KafkaSourceOptions } from '../../../src/sources/kafka/kafka-source.ts';
 import type { KafkaRecord, Poison } from '../../../src/sources/kafka/messages.ts';
-import { bodyOf, jsonOf, type MemoryTopic, memoryTopic, never, newReader } from './kafka-source-kit.ts';
+import { bodyOf, type MemoryTopic, memoryTopic, never, newReader } from './kafka-source-kit.ts';
 
 const read = newReader();
 
@@ -213,97 +211,4 @@ test('it knows how old the oldest message under way is, and the newest that is s
   await source.commit(delivery!, done);
   expect([...source.figures().oldestUnixMs]).toEqual([]);
   expect([...source.figures().passedUnixMs]).toEqual([[1, 200]]);
-});
-
-const POINTS = 3;
-
-/** What the model's sink makes of a delivery: mostly all of it is stored. */
-function moodySink(random: () => number, stored: Map<string, number>, rejectable: Set<string>): Sink {
-  return {
-    name: 'model',
-    async write(delivery): Promise<Outcome> {
-      await new Promise((resolve) => setImmediate(resolve));
-      if (random() < 0.2) return { kind: 'retry', why: 'away' };
-      const records = delivery.records as KafkaRecord[];
-      const bad = records.flatMap((record, index) =>
-        rejectable.has(`${record.clientId}/${record.seq}`) ? [index] : [],
-      );
-      for (const [index, record] of records.entries()) {
-        if (bad.includes(index)) continue;
-        for (const { offset } of record.origin.messages) {
-          const at = `${record.origin.partition}:${offset}`;
-          stored.set(at, (stored.get(at) ?? 0) + 1);
-        }
-      }
-      return bad.length === 0 ? { kind: 'stored' } : { kind: 'rejected', which: bad, why: 'never' };
-    },
-    close: () => Promise.resolve(),
-  };
-}
-
-test('whatever happens, no offset passes what is neither stored nor dead, and in the end all is passed', {
-  timeout: 60_000,
-}, async () => {
-  for (let run = 0; run < 25; run++) {
-    const random = seeded(4000 + run);
-    const topic = memoryTopic({ partitions: 4, messagesMax: () => 1 + random.int(6) });
-    const rejectable = new Set<string>();
-    const total = [0, 0, 0, 0];
-    for (let seq = 1; seq <= 120; seq++) {
-      const partition = random.int(4);
-      const clientId = `c${partition}`;
-      const kind = random.next();
-      if (kind < 0.1) topic.append(partition, { value: `poison ${seq}` });
-      else if (kind < 0.5) topic.append(partition, { value: bodyOf({ clientId, seq, values: [1, 2, 3] }) });
-      else
-        for (let at = 0; at < POINTS; at++)
-          topic.append(partition, { value: jsonOf({ client_id: clientId, seq, name: `a.n${at}` }) });
-      if (kind > 0.9) rejectable.add(`${clientId}/${seq}`);
-      total[partition] = topic.log[partition]!.length;
-    }
-    const stored = new Map<string, number>();
-    const dead = new Set<string>();
-    const passed = (at: string): boolean => stored.has(at) || dead.has(at);
-    const commit = topic.commit.bind(topic);
-    topic.commit = async (batch, options = {}) => {
-      for (let offset = 0; offset < (options.nextOffset ?? batch.nextOffset); offset++)
-        if (!passed(`${batch.partition}:${offset}`))
-          throw new Error(`seed ${random.seed}: ${batch.partition}:${offset} is passed`);
-      return commit(batch, options);
-    };
-    const source = sourceOf(topic, {
-      deliveryBytesMax: 200 + random.int(3000),
-      deadLetters: {
-        async bury(partition, poison) {
-          await new Promise((resolve) => setImmediate(resolve));
-          while (poison.length > 0) {
-            if (random.next() < 0.2) throw new Error('no dead-letter topic');
-            dead.add(`${partition}:${poison.shift()!.message.offset}`);
-          }
-        },
-      },
-    });
-    const pump = createPump({
-      source,
-      sink: moodySink(random.next, stored, rejectable),
-      deadLetter: {
-        put(record) {
-          const { origin } = record as KafkaRecord;
-          for (const { offset } of origin.messages) dead.add(`${origin.partition}:${offset}`);
-        },
-      },
-      backoff: { initialMs: 0, maxMs: 0 },
-    });
-    const drain = new AbortController();
-    const running = pump.run(drain.signal, never);
-    for (let storm = 0; storm < 30; storm++) {
-      await new Promise((resolve) => setImmediate(resolve));
-      if (random.next() < 0.3) topic.rebalance();
-    }
-    await expect.poll(() => topic.committed, { timeout: 10_000, message: `seed ${random.seed}` }).toEqual(total);
-    drain.abort();
-    await running;
-    for (const [partition, messages] of topic.log.entries())
-      for (const { offset } of messages) expect(passed(`${partition}:${offset}`), `seed ${random.seed}`).toBe(true);
-  }
 });
