@@ -134,13 +134,15 @@ public final class SqlRunner {
   /** What went wrong, and why, and why that: without stack traces. */
   private static String reasonsOf(Throwable error) {
     Set<String> reasons = new LinkedHashSet<>();
-    for (Throwable cause = error; cause != null; cause = cause.getCause()) reasons.add(String.valueOf(cause.getMessage()));
+    for (Throwable cause = error; cause != null; cause = cause.getCause())
+      reasons.add(String.valueOf(cause.getMessage()));
     return String.join("\n  because: ", reasons);
   }
 
   private static int endOf(String sql, char mark, int from) {
     int end = sql.indexOf(mark, from);
-    if (end < 0) throw new IllegalArgumentException("no " + mark + " ends: " + sql.substring(from).lines().findFirst().orElse(""));
+    if (end < 0)
+      throw new IllegalArgumentException("no " + mark + " ends: " + sql.substring(from).lines().findFirst().orElse(""));
     return end;
   }
 
