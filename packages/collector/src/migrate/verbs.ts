@@ -73,7 +73,6 @@ async function runVerify(flags: Flags, io: Io): Promise<ExitCode> {
     progress.end();
     const context = { from: path, where: store.where, schema: settings.schema, retentionMs };
     io.out(flags.json === true ? verifyJson(report, context) : verifyText(report, context));
-    await drained();
     return isEqual(report) ? EXIT.ok : EXIT.failure;
   } finally {
     progress.end();
@@ -116,7 +115,6 @@ async function runBackfill(flags: BackfillFlags, io: Io): Promise<ExitCode> {
     const report = await fill(flags, { ends, context, deadLetterDir, signal: stopping.signal }, io);
     const { dryRun } = context;
     io.out(flags.json === true ? reportJson(report, context) : reportText(report, { dryRun, deadLetterDir }));
-    await drained();
     return isWhole(report) ? EXIT.ok : EXIT.failure;
   } finally {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal);
@@ -205,11 +203,6 @@ function isWhole({ account, problems, finished }: BackfillReport): boolean {
 
 function progressOf(io: Io) {
   return createProgressLine({ err: (text) => io.err(text), terminal: process.stderr.isTTY });
-}
-
-/** A report as JSON is longer than a pipe holds, and the program ends at once when the verb has. */
-function drained(): Promise<void> {
-  return new Promise((resolve) => process.stdout.write('', () => resolve()));
 }
 
 /** A server that takes a request and does not answer is not reachable either. */

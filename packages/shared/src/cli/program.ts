@@ -45,6 +45,17 @@ const processIo: Io = {
  * @returns the status to exit with; it never throws.
  */
 export async function runProgram(spec: ProgramSpec, argv: readonly string[], io: Io = processIo): Promise<ExitCode> {
+  const code = await runVerbOf(spec, argv, io);
+  // The caller leaves with process.exit, which would cut off what a pipe has not taken yet.
+  if (io === processIo) await Promise.all([drained(process.stdout), drained(process.stderr)]);
+  return code;
+}
+
+function drained(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => stream.write('', () => resolve()));
+}
+
+async function runVerbOf(spec: ProgramSpec, argv: readonly string[], io: Io): Promise<ExitCode> {
   const outcome: { code: ExitCode } = { code: EXIT.ok };
   try {
     await buildProgram(spec, argv, io, outcome).parseAsync([...argv], { from: 'user' });

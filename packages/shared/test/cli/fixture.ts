@@ -36,6 +36,17 @@ const fail: Verb<{ how: string }> = {
   },
 };
 
+/** More than a pipe holds. */
+const flood: Verb = {
+  name: 'flood',
+  summary: 'Say a lot',
+  examples: ['flood'],
+  run(_options, io) {
+    io.out(`${'x'.repeat(1_000_000)}\n`);
+    return 0;
+  },
+};
+
 export const FIXTURE: ProgramSpec = {
   name: 'fixture',
   version: '1.2.3',
@@ -62,5 +73,6 @@ export const FIXTURE: ProgramSpec = {
     checkVerb(spec),
     configVerb(spec),
     fail,
+    flood,
   ] as Verb[],
 };

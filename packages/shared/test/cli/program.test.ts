@@ -57,6 +57,11 @@ async function call(args: readonly string[], spec: ProgramSpec = FIXTURE): Promi
 }
 
 describe.concurrent('as a process', () => {
+  test('all that a verb says gets through a pipe before the program leaves', async () => {
+    const { code, out } = await run(['flood']);
+    expect([code, out.length]).toEqual([0, 1_000_001]);
+  });
+
   test('a wrong verb and a wrong option are status 2, with the nearest right word', async () => {
     const [verb, option] = await Promise.all([run(['chek']), run(['check', '--jsn'])]);
     expect([verb.code, verb.out, option.code, option.out]).toEqual([2, '', 2, '']);
