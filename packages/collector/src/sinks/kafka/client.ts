@@ -80,6 +80,8 @@ export interface GroupLag {
   partition: number;
   /** Undefined: the group has committed nothing here yet. */
   committed: number | undefined;
+  /** The oldest message that the partition still holds; what lies between `committed` and this is gone. */
+  begin: number;
   /** The offset that the next message will get. */
   end: number;
   /** Messages not yet committed; all that the partition still holds when nothing is. */

@@ -88,8 +88,8 @@ export function createAdmin(options: AdminOptions): KafkaAdmin {
         const rows = held.map(({ partition, low, high }) => {
           const offset = Number(own?.partitions.find((one) => one.partition === partition)?.offset ?? -1);
           const committed = offset < 0 ? undefined : offset;
-          const end = Number(high);
-          return { partition, committed, end, lag: Math.max(0, end - Math.max(offset, Number(low))) };
+          const [begin, end] = [Number(low), Number(high)];
+          return { partition, committed, begin, end, lag: Math.max(0, end - Math.max(offset, begin)) };
         });
         return rows.sort((a, b) => a.partition - b.partition);
       }),

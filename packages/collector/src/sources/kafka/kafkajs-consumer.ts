@@ -10,6 +10,9 @@ import { backoffMs } from '@metricstream/shared/backoff.ts';
 import { sleep } from '@metricstream/shared/clock.ts';
 import { messageOf } from '@metricstream/shared/errors.ts';
 import { throttled } from '@metricstream/shared/log.ts';
+import type { GroupLag } from '../../sinks/kafka/client.ts';
+import { createAdmin } from '../../sinks/kafka/kafkajs-admin.ts';
+import { within } from '../../sinks/kafka/kafkajs-session.ts';
 import type { KafkaConsumer, KafkaConsumerOptions } from './consumer.ts';
 import { createHeld } from './kafkajs-held.ts';
 import { type ArrivedBatch, type Membership, startMembership } from './kafkajs-membership.ts';
@@ -19,6 +22,7 @@ const PARTITION_BYTES_MAX = 1024 * 1024;
 const SESSION_TIMEOUT_MS = 10_000;
 const RESTART_BACKOFF = { initialMs: 200, maxMs: 5000 };
 const COMMIT_WAIT_MS = 200;
+const LOOK_MS = 2000;
 const LOG_EVERY_MS = 30_000;
 
 export function openKafkaConsumer(options: KafkaConsumerOptions): KafkaConsumer {
@@ -27,6 +31,10 @@ export function openKafkaConsumer(options: KafkaConsumerOptions): KafkaConsumer 
   const closing = new AbortController();
   const takers = new Set<() => void>();
   const figures = { rebalances: 0, restarts: 0, missed: 0 };
+  const admin = createAdmin({ connection: options.connection, log });
+  /** By partition: up to where what is gone has been counted. */
+  const missedTo = new Map<number, number>();
+  let lastLook: readonly GroupLag[] = [];
   let membership: Membership | undefined;
   let joins = 0;
   let failures = 0;
@@ -54,6 +62,35 @@ export function openKafkaConsumer(options: KafkaConsumerOptions): KafkaConsumer 
     held.assign(partitions);
     log.info('kafka partitions assigned', { group, topic, partitions: partitions.join(' ') });
     options.onAssigned?.(partitions);
+    countGone(partitions);
+    void look().then(() => countGone(held.progress().map(({ partition }) => partition)));
+  }
+
+  /**
+   * What retention took since the group's last commit. Looked at before a membership and after every join: kafkajs commits
+   * another offset as soon as it meets such a gap, and then nothing shows it.
+   */
+  async function look(): Promise<void> {
+    try {
+      lastLook = await within(LOOK_MS, admin.groupLag({ group, topic }), 'looking at the offsets');
+    } catch (error) {
+      log.debug('kafka offsets cannot be looked at', { group, topic, why: messageOf(error) });
+    }
+  }
+
+  function countGone(partitions: readonly number[]): void {
+    for (const { partition, committed, begin } of lastLook)
+      if (committed !== undefined && partitions.includes(partition)) miss(partition, { from: committed, to: begin });
+  }
+
+  /** Counts messages that are gone, once. */
+  function miss(partition: number, { from, to }: { from: number; to: number }): void {
+    const missed = to - Math.max(from, missedTo.get(partition) ?? 0);
+    if (missed <= 0) return;
+    missedTo.set(partition, to);
+    figures.missed += missed;
+    const what = 'kafka messages were gone before they were read: retention is shorter than the lag';
+    seldom.error(what, { group, topic, partition, missed });
   }
 
   /** @returns whether the fetching goes on after this batch, or asks for it again. */
@@ -61,14 +98,9 @@ export function openKafkaConsumer(options: KafkaConsumerOptions): KafkaConsumer 
     const { partition } = batch;
     const arrival = held.arrive({ ...batch, topic, generation: held.generation }, { fetchedOffset, end });
     if (!arrival.taken) return false;
-    figures.missed += arrival.missed;
-    if (arrival.missed > 0)
-      seldom.error('kafka messages were gone before they were read: retention is shorter than the lag', {
-        group,
-        topic,
-        partition,
-        missed: arrival.missed,
-      });
+    const first = batch.messages[0]?.offset ?? 0;
+    miss(partition, { from: first - arrival.missed, to: first });
+    if (arrival.rewound) missedTo.delete(partition);
     if (arrival.rewound) seldom.warn('kafka partition begins anew: was the topic made again?', { topic, partition });
     wake();
     return true;
@@ -76,7 +108,9 @@ export function openKafkaConsumer(options: KafkaConsumerOptions): KafkaConsumer 
 
   /** One membership after another until closed. */
   async function stay(): Promise<void> {
-    while (!closing.signal.aborted) {
+    for (;;) {
+      await look();
+      if (closing.signal.aborted) return;
       membership = startMembership({
         connection: options.connection,
         group,
@@ -122,9 +156,8 @@ export function openKafkaConsumer(options: KafkaConsumerOptions): KafkaConsumer 
       for (;;) {
         if (!held.owns(batch) || signal?.aborted === true) return false;
         try {
-          held.committing(batch, nextOffset);
           await membership?.commit(batch.partition, nextOffset);
-          if (held.owns(batch)) held.committed(batch, nextOffset);
+          if (held.owns(batch)) held.commit(batch, nextOffset);
           return true;
         } catch (error) {
           seldom.warn('kafka offset is not committed, trying on', { group, topic, why: messageOf(error) });

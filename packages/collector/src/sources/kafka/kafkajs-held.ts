@@ -30,9 +30,7 @@ export interface Held {
   arrive(batch: ConsumedBatch, progress: { fetchedOffset: number; end: number }): Arrival;
   take(): ConsumedBatch | undefined;
   owns(batch: ConsumedBatch): boolean;
-  /** A commit is under way; when it fails it may have been done all the same. */
-  committing(batch: ConsumedBatch, nextOffset: number): void;
-  committed(batch: ConsumedBatch, nextOffset: number): void;
+  commit(batch: ConsumedBatch, nextOffset: number): void;
   progress(): PartitionProgress[];
 }
 
@@ -53,8 +51,6 @@ export function createHeld({ bytesMax, pause, resume }: HeldOptions): Held {
   let generation = 0;
   let bytes = 0;
   let lastServed = -1;
-  /** How far each partition is done with, committed or about to be: a hole after it is a loss. */
-  const passed = new Map<number, number>();
 
   function regulate(): void {
     for (const [partition, shelf] of shelves) {
@@ -95,7 +91,7 @@ export function createHeld({ bytesMax, pause, resume }: HeldOptions): Held {
         return { taken: false };
       }
       const first = batch.messages[0]?.offset ?? batch.nextOffset;
-      const expected = shelf.position ?? passed.get(batch.partition) ?? first;
+      const expected = shelf.position ?? first;
       shelf.position = batch.nextOffset;
       shelf.end = end;
       shelf.waiting.push(batch);
@@ -115,8 +111,7 @@ export function createHeld({ bytesMax, pause, resume }: HeldOptions): Held {
       return batch;
     },
     owns: (batch) => batch.generation === generation,
-    committing: (batch, nextOffset) => void passed.set(batch.partition, nextOffset),
-    committed(batch, nextOffset) {
+    commit(batch, nextOffset) {
       const shelf = shelves.get(batch.partition);
       if (shelf === undefined) return;
       shelf.committed = nextOffset;

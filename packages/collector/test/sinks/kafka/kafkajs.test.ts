@@ -115,9 +115,9 @@ describe.runIf(await available('kafka', 'kcat'))('a Kafka client', () => {
     });
     await client.produce({ topic, partition: 1, messages: [message('x'), message('y')] }, never);
     expect(await client.groupLag({ group: ownName(), topic })).toEqual([
-      { partition: 0, committed: undefined, end: 0, lag: 0 },
-      { partition: 1, committed: undefined, end: 2, lag: 2 },
-      { partition: 2, committed: undefined, end: 0, lag: 0 },
+      { partition: 0, committed: undefined, begin: 0, end: 0, lag: 0 },
+      { partition: 1, committed: undefined, begin: 0, end: 2, lag: 2 },
+      { partition: 2, committed: undefined, begin: 0, end: 0, lag: 0 },
     ]);
   });
 
