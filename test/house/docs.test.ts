@@ -8,7 +8,19 @@ const docs = () => files(/\.md$/);
 const scripts = Object.keys((JSON.parse(read('package.json')) as { scripts: object }).scripts);
 
 /** The figures that the product holds itself to, each measured by the bench of this name. */
-const promisedBenches = ['ring', 'walk', 'wire', 'ingest', 'openloop', 'jsonl', 'agent', 'influx', 'kafka', 'partitions', 'freshness'];
+const promisedBenches = [
+  'ring',
+  'walk',
+  'wire',
+  'ingest',
+  'openloop',
+  'jsonl',
+  'agent',
+  'influx',
+  'kafka',
+  'partitions',
+  'freshness',
+];
 
 function deadLinks({ path, text }: RepoFile): string[] {
   return linksIn(text).flatMap((link) => {

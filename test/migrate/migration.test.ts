@@ -2,7 +2,7 @@
  * docs/MIGRATION.md from end to end with the real programs and a real InfluxDB: dual write, a hole, verify, backfill,
  * verify, cut over. Each command of the document is run here, and what it prints has the form shown there.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -106,16 +106,14 @@ async function startStage() {
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   const influxdb = await startInflux1();
   const { url } = influxdb;
-  for (const query of [
-    'CREATE DATABASE "metrics" WITH DURATION 7d NAME "7_days"',
-    'CREATE RETENTION POLICY "90_days" ON "metrics" DURATION 90d REPLICATION 1',
-  ])
-    await queryInflux1({ url, query });
   const config = {
     journal: { max_bytes: '16MiB', segment: '2MiB' },
     limits: { decompressed: '1MiB' },
     sinks: { jsonl: { dir: join(dir, 'points') }, influxdb: { url, database: 'metrics' } },
   };
+  writeFileSync(join(dir, 'collector.yaml'), JSON.stringify(config));
+  const made = await runCommand('setup', 'influxdb', '-c', join(dir, 'collector.yaml'));
+  expect(made, made.err).toMatchObject({ code: 0, out: expect.stringContaining('3 changes made') });
   const collector = await startCollector({ dir, config });
   const ends = ['--from', `jsonl:${join(dir, 'points')}`, '--to', 'influxdb', '-c', join(dir, 'collector.yaml')];
   // Up to now and beyond, since a test does not wait until its points are a minute old.
