@@ -77,6 +77,7 @@ async function writeRows(server: Influx1, { rounds, quick, progress }: BenchOpti
 function rowsOf(ours: Round[], ready: Round[], formatNs: number): BenchRow[] {
   const best = (rounds: Round[]): number => Math.max(...rounds.map(({ pointsPerSecond }) => pointsPerSecond));
   const least = (rounds: Round[], of: 'ownNs' | 'serverNs'): number => Math.min(...rounds.map((round) => round[of]));
+  const leastCpu = (rounds: Round[]): number => Math.min(...rounds.map(({ ownNs, serverNs }) => ownNs + serverNs));
   const shown = (rounds: Round[]): string =>
     `rounds ${rounds.map(({ pointsPerSecond }) => (pointsPerSecond / 1000).toFixed(0)).join(' ')} K points/s`;
   return [
@@ -87,6 +88,13 @@ function rowsOf(ours: Round[], ready: Round[], formatNs: number): BenchRow[] {
       value: best(ours) / best(ready),
       unit: '×',
       hold: { op: '>=', value: 0.95 },
+    },
+    {
+      what: 'the same by CPU of both programs',
+      value: leastCpu(ready) / leastCpu(ours),
+      unit: '×',
+      hold: { op: '>=', value: 0.95 },
+      note: 'what remains when other work takes the cores',
     },
     { what: 'CPU of the sink, all of it', value: least(ours, 'ownNs'), unit: 'ns/point' },
     { what: 'CPU of posting ready-made bodies', value: least(ready, 'ownNs'), unit: 'ns/point' },

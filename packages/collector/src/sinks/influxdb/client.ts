@@ -6,7 +6,8 @@
  * the socket open, and an abort leaves its listener on the caller's signal, so each exchange has its own signal with a
  * deadline for the whole. A JSON answer of an error has no bound, so answers are counted as they come. InfluxDB 1.x
  * repeats an error's words in a header, which may be longer than Node takes, so the bound of headers is raised. It
- * keeps no connection by itself, so it gets an agent. It copies a body before `send` returns, and takes bytes.
+ * keeps no connection by itself, so it gets an agent. It takes text for a body and copies it, so bytes are written to the
+ * request where the library starts it: they must stay as they are until the call ends.
  */
 import * as http from 'node:http';
 import * as https from 'node:https';
@@ -16,6 +17,7 @@ import { HttpError, InfluxDB, type Transport } from '@influxdata/influxdb-client
 import { messageOf, MetricStreamError } from '@metricstream/shared/errors.ts';
 import { type Answer, failure, influxqlSeries, type InfluxqlSeries, retryAfterMs, wordsOf } from './answer.ts';
 import type { InfluxdbSettings } from './settings.ts';
+import { ANSWER_BYTES_MAX, carryBody, carrying, openWire } from './wire.ts';
 
 export type { Answer, InfluxqlSeries } from './answer.ts';
 export { answerIn } from './answer.ts';
@@ -46,7 +48,7 @@ export type FluxRow = Record<string, unknown>;
 export interface InfluxdbClient {
   /** Server and database or bucket, for messages. */
   readonly where: string;
-  /** Writes line protocol. Any answer resolves; rejects when there is none (unreachable, timeout, stopped, limit). */
+  /** Writes line protocol, which must not change meanwhile. Any answer resolves; rejects when there is none (unreachable, timeout, stopped, limit). */
   write(body: Uint8Array, options?: CallOptions): Promise<Answer>;
   /** Runs InfluxQL, on 2.x too. @returns the series of each statement. @throws what `answerIn` reads the answer from. */
   influxql(statements: string, options?: InfluxqlOptions): Promise<InfluxqlSeries[][]>;
@@ -60,8 +62,6 @@ export interface InfluxdbClient {
   close(): void;
 }
 
-/** Of an answer. A year of minutes of one series is 20 MB. */
-const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 /** A body's every line may be in the words about it, twice with escapes. */
 const HEADER_BYTES_MAX = 8 * 1024 * 1024;
 /** Bodies on their way, a query, a check. */
@@ -93,6 +93,7 @@ export function createInfluxdbClient(settings: InfluxdbSettings): InfluxdbClient
   async function within<T>(options: CallOptions, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { signal, timeoutMs = settings.timeoutMs } = options;
     const own = new AbortController();
+    const wire = openWire(own.signal);
     const stop = (): void => own.abort(new MetricStreamError('stopped', `${url}: stopped before it answered`));
     const late = (): void =>
       own.abort(new MetricStreamError('timeout', `${url} did not answer within ${timeoutMs} ms`));
@@ -104,7 +105,7 @@ export function createInfluxdbClient(settings: InfluxdbSettings): InfluxdbClient
       return await run(own.signal);
     } catch (error) {
       if (own.signal.aborted) throw own.signal.reason;
-      if (tooLong.has(own.signal))
+      if (wire.tooLong)
         throw new MetricStreamError('limit', `${url} answered with more than ${ANSWER_BYTES_MAX} bytes`);
       if (error instanceof MetricStreamError || error instanceof HttpError) throw error;
       throw new MetricStreamError('unreachable', `${url}: ${messageOf(error)}`);
@@ -171,9 +172,6 @@ function writePathOf(target: InfluxdbSettings['target']): string {
   return `/api/v2/write?${String(new URLSearchParams({ org, bucket, precision: 'ns' }))}`;
 }
 
-/** Exchanges whose answer was cut off because it was too long. */
-const tooLong = new WeakSet<AbortSignal>();
-
 function openTransport({ url, target }: InfluxdbSettings): { transport: Transport; close(): void } {
   const secure = url.startsWith('https:');
   const agent = new (secure ? https : http).Agent({ keepAlive: true, maxSockets: SOCKETS_MAX, scheduling: 'lifo' });
@@ -189,26 +187,10 @@ function openTransport({ url, target }: InfluxdbSettings): { transport: Transpor
       agent,
       maxHeaderSize: HEADER_BYTES_MAX,
       // The library's way to give it another `request`; redirects are not followed.
-      'follow-redirects': { http: { request: counted(http.request) }, https: { request: counted(https.request) } },
+      'follow-redirects': { http: { request: carrying(http.request) }, https: { request: carrying(https.request) } },
     },
   });
   return { transport, close: () => agent.destroy() };
-}
-
-type Request = (options: http.RequestOptions, answered: (response: http.IncomingMessage) => void) => http.ClientRequest;
-
-function counted(request: Request): Request {
-  return (options, answered) =>
-    request(options, (response) => {
-      let bytes = 0;
-      response.on('data', (chunk: Buffer) => {
-        bytes += chunk.length;
-        if (bytes <= ANSWER_BYTES_MAX) return;
-        if (options.signal) tooLong.add(options.signal);
-        response.destroy();
-      });
-      answered(response);
-    });
 }
 
 interface Sent {
@@ -224,8 +206,9 @@ function send(transport: Transport, { path, body, ...options }: Sent): Promise<E
     const chunks: Uint8Array[] = [];
     let status = 0;
     let headers: http.IncomingHttpHeaders = {};
-    // Bytes are passed on as they are: the library's only use of a body is Buffer.from.
-    transport.send(path, body as string, options, {
+    const text = typeof body === 'string' ? body : '';
+    if (typeof body !== 'string') carryBody(options.signal, body);
+    transport.send(path, text, options, {
       responseStarted(given, code = 0) {
         status = code;
         headers = given;

@@ -25,7 +25,10 @@ export const INFLUXDB_FIGURES = {
     kind: 'gauge',
     help: 'Fields remembered because InfluxDB holds them with another type; their points are dead letters.',
   },
-  influxdb_means_recomputed_total: { kind: 'counter', help: 'Minutes whose means were computed again after late points.' },
+  influxdb_means_recomputed_total: {
+    kind: 'counter',
+    help: 'Minutes whose means were computed again after late points.',
+  },
   influxdb_rollup_seconds_total: { kind: 'counter', help: 'Time that computing means again took.' },
   influxdb_rollup_failures_total: {
     kind: 'counter',

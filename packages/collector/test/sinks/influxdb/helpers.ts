@@ -55,7 +55,14 @@ export interface RecordOptions {
   resource?: readonly (readonly [string, string])[];
 }
 
-export const now = (): bigint => BigInt(Date.now()) * 1_000_000n;
+let lastTime = 0n;
+
+/** The time, never the same twice. */
+export function now(): bigint {
+  const time = BigInt(Date.now()) * 1_000_000n;
+  lastTime = time > lastTime ? time : lastTime + 1n;
+  return lastTime;
+}
 
 export function seriesOf(name: string, changes: Partial<Series> = {}): Series {
   return { name, unit: 'count', kind: 'float', labels: [], ...changes };

@@ -45,7 +45,7 @@ describe('late points', () => {
       { from: 30, to: 29, points: 5406 },
       { from: 21, to: 19, points: 5406 },
     ]);
-    expect(figure('influxdb_late_minutes_total')).toBe(3);
+    expect(figure('influxdb_means_recomputed_total')).toBe(3);
     expect(await write(...manyRecords(1, 1))).toMatchObject({ kind: 'stored' });
     expect(calls.length).toBe(2);
   });
@@ -94,7 +94,7 @@ describe('when means cannot be computed', () => {
       [20, 19],
       [20, 19],
     ]);
-    expect(figure('influxdb_late_minutes_total')).toBe(1);
+    expect(figure('influxdb_means_recomputed_total')).toBe(1);
   });
 
   it('because nothing is set up for them, points are stored all the same, and it is said once', async () => {

@@ -37,7 +37,7 @@ describe('points beyond what the server keeps', () => {
 
   it('are not sent when the server has said how long it keeps them', async () => {
     const { server, write, figure } = await open();
-    const losses = lossesOf(await write(aged('a', 3n * HOUR, 2n * HOUR, 0n), aged('b', 0n, 1n)));
+    const losses = lossesOf(await write(aged('a', 3n * HOUR, 2n * HOUR, 0n), aged('b', 0n, SECOND)));
     expect(losses).toEqual([{ index: 0, points: 3, why: 'retention', dropped: 'retention' }]);
     expect(server.points().length).toBe(5);
     expect(server.writes).toMatchObject([{ status: 204, lines: 5 }]);
@@ -60,7 +60,7 @@ describe('points beyond what the server keeps', () => {
       expect(server.writes.map(({ status }) => status)).toEqual([422, 204]);
       // What was dropped once is dropped here from then on.
       const before = server.writes.length;
-      expect(lost(lossesOf(await write(aged('d', nearly, nearly + 1n))), 'retention')).toBe(3);
+      expect(lost(lossesOf(await write(aged('d', nearly, nearly + SECOND))), 'retention')).toBe(3);
       expect(server.writes.length).toBe(before);
     },
   );
@@ -70,7 +70,7 @@ describe('points beyond what the server keeps', () => {
     const headers = { authorization: `Token ${server.token}` };
     const url = `${server.url}/api/v2/write?org=${server.org}&bucket=metrics`;
     await fetch(url, { method: 'POST', headers, body: `mem,host=other used="text" ${now()}` });
-    const losses = lossesOf(await write(aged('a', HOUR - 30n * SECOND, 0n), aged('b', 0n, 1n)));
+    const losses = lossesOf(await write(aged('a', HOUR - 30n * SECOND, 0n), aged('b', 0n, SECOND)));
     expect(lost(losses, 'retention')).toBe(1);
     expect(lost(losses)).toBe(3);
     expect(server.points().filter(({ tags }) => tags['host'] !== 'other').length).toBe(2);
