@@ -184,6 +184,7 @@ test('the rest of a batch is not given after its partition was lost', async () =
   await source.commit(delivery!, done);
   topic.rebalance();
   expect(offsetsOf((await source.take(never))!)).toEqual(['0:1']);
+  expect(source.figures().messages, 'nor read').toBe(2);
 });
 
 test('a state that cannot be kept keeps the offsets where they are', async () => {
