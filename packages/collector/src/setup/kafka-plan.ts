@@ -147,7 +147,11 @@ export function healthLines({ topic, partitions, config }: TopicDescription): Ch
       fix,
     });
   else if (behind > 0)
-    lines.push({ level: 'warn', what: `topic ${topic}: copies of ${behind} partitions are not in sync`, fix });
+    lines.push({
+      level: 'warn',
+      what: `topic ${topic}: copies of ${behind} of ${partitions.length} partitions are not in sync`,
+      fix,
+    });
   return lines;
 }
 

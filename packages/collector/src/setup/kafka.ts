@@ -81,7 +81,7 @@ async function make(client: KafkaClient, wanted: WantedTopic, { dryRun, brokers 
   if (replication > brokers)
     return {
       level: 'fail',
-      what: `topic ${topic} is not made: ${replication} copies of each partition are wanted, and ${brokers} brokers are up`,
+      what: `topic ${topic} is not made: ${replication} copies of each partition need as many brokers, and ${brokers} ${brokers === 1 ? 'is' : 'are'} up`,
       fix: `start more brokers, or set sinks.kafka.replication: ${brokers}`,
     };
   if (dryRun === true) return { level: 'ok', what: `would make ${topicText(wanted)}` };
