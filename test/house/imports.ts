@@ -1,4 +1,4 @@
-/** Which file may import what: the arrows of the drawing in DESIGN as a pure function. */
+/** Which file may import what: the arrows of the drawing in docs/ARCHITECTURE.md as a pure function. */
 import { posix } from 'node:path';
 import type { RepoFile } from './tree.ts';
 

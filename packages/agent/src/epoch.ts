@@ -11,7 +11,7 @@ import { writeFileAtomically } from '@metricstream/shared/journal/cursor.ts';
 const RANDOM_SPAN = 1024;
 
 /**
- * @returns max(nowUnixMs × 1024 + 10 random bits, last + 1): below 2^53 until the year 2248 (DESIGN 4).
+ * @returns max(nowUnixMs × 1024 + 10 random bits, last + 1): below 2^53 until the year 2248.
  * @param last 0 when there is none.
  */
 export function epochAfter(last: number, nowUnixMs: number, random10Bits: number): number {

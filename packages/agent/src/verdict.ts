@@ -1,5 +1,5 @@
 /**
- * What a collector's answer means for the batch (DESIGN 3, "What 2xx means"). Pure: one table from status to outcome.
+ * What a collector's answer means for the batch (docs/PROTOCOL.md). Pure: one table from status to outcome.
  */
 import type { Outcome } from '@metricstream/shared/pump/types.ts';
 import { retryAfterMs } from './retry-after.ts';

@@ -169,7 +169,7 @@ function sinksStep(config: CollectorConfig, parts: Parts, sinks: readonly ReadyS
   };
 }
 
-/** Before the first append: a cursor found beyond the journal's end is set to the end, with an alarm (DESIGN 3). */
+/** Before the first append: a cursor found beyond the journal's end is set to the end, with an alarm. */
 function bringBack(sink: string, cursorPath: string, ready: { journalId: number; end: number }, log: Log): void {
   const { journalId, end } = ready;
   let position: number | undefined;

@@ -11,7 +11,7 @@ import { DEFAULT_WIRE_LIMITS } from './limits.ts';
 export const SCHEMA_VERSION = 1;
 
 /**
- * Encodes one batch by DESIGN section 4. Label and resource values are cleaned (`cleanText`), and a label without
+ * Encodes one batch (docs/PROTOCOL.md). Label and resource values are cleaned (`cleanText`), and a label without
  * value is left out, as InfluxDB and Prometheus take it. Labels must be sorted by key already (`Series.labels`).
  * @throws RangeError when the matrix does not have series × sweeps values.
  */

@@ -1,6 +1,6 @@
 /**
  * Every metric the agent can sample: the one table of measurements, labels, fields, units and kinds. Owns the words,
- * which are Telegraf's, so that dashboards made for it light up (DESIGN 2). Both sources name their series from here
+ * which are Telegraf's, so that dashboards made for it light up. Both sources name their series from here
  * and the documentation is generated from here. Label keys are sorted, as a Series wants them.
  */
 import type { SeriesKind } from '@metricstream/proto/batch.ts';

@@ -53,7 +53,7 @@ export interface Spool {
   readonly backlog: Source;
   /** Durable when it says ok. On false nothing is kept, and the seq is not used. Never throws for the disk. */
   append(batch: SpooledBatch): SpoolAppended;
-  /** What a sending of this record says about the spool (DESIGN 4, headers). */
+  /** What a sending of this record says about the spool, in its headers. */
   sending(record: JournalRecord): { oldestSeq: number; bytes: number; runwaySeconds: number };
   stats(): SpoolStats;
   /** Saves progress. What is being sent counts as unacked. */

@@ -88,7 +88,7 @@ export function lowestUnacked(state: SpoolState): number {
 }
 
 /**
- * The `Oldest-Seq` of a sending (DESIGN 4): the lowest seq of the record's epoch that is still held. Earlier epochs are
+ * The `Oldest-Seq` of a sending: the lowest seq of the record's epoch that is still held. Earlier epochs are
  * sent in order by one lane, so there it is the record's own.
  */
 export function oldestSeqFor(state: SpoolState, record: JournalRecord): number {

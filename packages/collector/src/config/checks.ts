@@ -8,7 +8,7 @@ import { checkKafka } from './kafka.ts';
 
 /** What a record adds to its batch at most: head, the longest client id, padding (journal/record.ts). */
 const RECORD_OVERHEAD_BYTES = 64 + 128 + 8;
-/** So that one large record cannot stop a worker (DESIGN 3: a ring is ≥ 4× the largest record). */
+/** So that one large record cannot stop a worker: a ring is at least 4× the largest record. */
 const RECORDS_PER_RING_MIN = 4;
 /** Retention goes by whole segments; fewer would make it jump. */
 const SEGMENTS_PER_JOURNAL_MIN = 4;

@@ -38,5 +38,5 @@ export interface RunningSink {
   figures(): Figure[];
 }
 
-/** Every sink's: recovery within 5 s of a server's return, halt included (DESIGN 3). */
+/** Every sink's: recovery within 5 s of a server's return, halt included. */
 export const SINK_BACKOFF = { initialMs: 100, maxMs: 4000 };

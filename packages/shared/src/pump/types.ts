@@ -1,6 +1,6 @@
 /**
  * What passes between a source, the pump and a sink. Owns these types only; the loop is in pump.ts. Everything that
- * leaves a process leaves through a pump, so these few words are the product's whole delivery contract (DESIGN 3).
+ * leaves a process leaves through a pump, so these few words are the product's whole delivery contract.
  */
 import type { JournalRecord } from '../journal/record.ts';
 
