@@ -40,6 +40,7 @@ it('the rule sees each kind of wrong import', () => {
   check(`${collector}/a.ts`, `const u = new URL('../../agent/src/w.ts', ${here});`, 'must not import agent');
   check('packages/agent/src/agent.ts', `import { request } from 'undici';`, 'undici belongs in');
   check(`${collector}/forward.ts`, `import { Kafka } from 'kafkajs';`, 'kafkajs belongs in');
+  check(`${collector}/sinks/kafka/lane.ts`, `import { Kafka } from 'kafkajs';`, 'kafkajs belongs in');
   check('packages/agent/src/a.ts', `import '../../../test/app.ts';`, 'the product must not import test/app.ts');
 });
 

@@ -23,7 +23,7 @@ const walls = [
 /** Libraries that only some files of the product may know. */
 const confined = [
   { library: 'undici', to: /^packages\/agent\/src\/collector-client/ },
-  { library: 'kafkajs', to: /^packages\/collector\/src\/(sinks|sources)\/kafka/ },
+  { library: 'kafkajs', to: /^packages\/collector\/src\/(sinks|sources)\/kafka\/kafkajs/ },
 ];
 
 /** The specifiers a file imports: static ones, dynamic ones, and those of worker files, by URL. */
