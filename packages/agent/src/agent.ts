@@ -18,7 +18,7 @@ import { lockDirectory } from '@metricstream/shared/journal/lock.ts';
 import { createLifecycle, type Lifecycle, type Step } from '@metricstream/shared/lifecycle.ts';
 import { type Log, throttled } from '@metricstream/shared/log.ts';
 import type { Metrics } from '@metricstream/shared/metrics.ts';
-import { createDeadLetter } from '@metricstream/shared/pump/dead-letter.ts';
+import { createDeadLetter, type Lost } from '@metricstream/shared/pump/dead-letter.ts';
 import { createPump, type Pump, type PumpStats } from '@metricstream/shared/pump/pump.ts';
 import type { AgentFigures } from './agent-metrics.ts';
 import { type Batcher, createBatcher } from './batcher.ts';
@@ -112,7 +112,10 @@ async function build({ config, configHash, log }: AgentOptions): Promise<Parts> 
     });
     const sending: Spool['sending'] = (record) => spool.sending(record);
     const uplink = createUplink({ ...collector, clientId, epoch: spool.epoch, sending, clock });
-    const deadLetter = await createDeadLetter({ dir: join(stateDir, 'dead-letters'), bytesMax: DEAD_LETTER_BYTES_MAX });
+    const dir = join(stateDir, 'dead-letters');
+    const onLost = (lost: Lost): void =>
+      log.error('the oldest dead letters are gone, the directory is full', { dir, ...lost });
+    const deadLetter = await createDeadLetter({ dir, bytesMax: DEAD_LETTER_BYTES_MAX, onLost });
     const onState = (stats: PumpStats): void => logState(log, stats);
     const lanes = (['live', 'backlog'] as const).map((lane) => {
       return createPump({ source: spool[lane], sink: uplink.sink(lane), deadLetter, backoff: config.retry, onState });

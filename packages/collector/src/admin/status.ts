@@ -16,6 +16,8 @@ export interface SinkStatus {
   why: string;
   points_stored: number;
   points_dead: number;
+  /** Of dead letters that this run's bound has taken. */
+  points_dead_lost: number;
   points_dropped: number;
   /** Durable points the sink has not passed yet. */
   lag_points: number;
@@ -96,6 +98,7 @@ function sinkStatus(
     ...sink.state(),
     points_stored: counters.get('pointsStored'),
     points_dead: counters.get('pointsDead'),
+    points_dead_lost: counters.get('pointsDeadLost'),
     points_dropped: counters.get('pointsDropped'),
     lag_points: Math.max(0, journal.get('pointsTotal') - counters.get('pointsPassed')),
     lag_bytes: Math.max(0, journal.get('endPosition') - counters.get('position')),

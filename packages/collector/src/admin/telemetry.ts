@@ -117,6 +117,11 @@ function sinkFill(metrics: Metrics): Fill {
     labels,
   });
   const dead = metrics.counter({ name: 'sink_points_dead_total', help: 'Points kept as dead letters.', labels });
+  const lost = metrics.counter({
+    name: 'sink_points_dead_lost_total',
+    help: 'Points of dead letters that are gone because their directory was full.',
+    labels,
+  });
   const dropped = metrics.counter({ name: 'sink_points_dropped_total', help: 'Points passed over, counted.', labels });
   const retries = metrics.counter({ name: 'sink_retries_total', help: 'Writes that were tried again.', labels });
   const lag: [GaugeMetric, 'lag_points' | 'lag_bytes'][] = [
@@ -127,6 +132,7 @@ function sinkFill(metrics: Metrics): Fill {
     for (const [sink, figures] of Object.entries(status.sinks)) {
       stored.setTotal(figures.points_stored, { sink });
       dead.setTotal(figures.points_dead, { sink });
+      lost.setTotal(figures.points_dead_lost, { sink });
       dropped.setTotal(figures.points_dropped, { sink });
       retries.setTotal(figures.retries, { sink });
       for (const [gauge, key] of lag) gauge.set(figures[key], { sink });

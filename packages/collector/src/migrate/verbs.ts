@@ -4,10 +4,12 @@
  */
 import { join } from 'node:path';
 import type { Io, Verb } from '@metricstream/shared/cli/program.ts';
+import { configOption } from '@metricstream/shared/cli/verbs.ts';
 import { EXIT, type ExitCode, MetricStreamError } from '@metricstream/shared/errors.ts';
 import { createLog } from '@metricstream/shared/log.ts';
 import { createDeadLetter } from '@metricstream/shared/pump/dead-letter.ts';
 import { collectorSpec } from '../config.ts';
+import { DEAD_LETTER_BYTES_MAX } from '../sinks/context.ts';
 import { createInfluxdbSink } from '../sinks/influxdb/influxdb-sink.ts';
 import { createRollup } from '../sinks/influxdb/rollup.ts';
 import { backfill, type BackfillReport } from './backfill.ts';
@@ -20,7 +22,6 @@ import { createProgressLine, percentText } from './progress-line.ts';
 import { isEqual, verify } from './verify.ts';
 import { verifyJson, verifyText } from './verify-text.ts';
 
-const DEAD_LETTER_BYTES_MAX = 256 * 1024 * 1024;
 const CLIENTS_MAX = 10_000;
 /** How far `verify` looks back by itself. */
 const VERIFY_SINCE = '24h';
@@ -32,8 +33,7 @@ interface Flags extends EndFlags {
 type Command = Parameters<NonNullable<Verb['define']>>[0];
 
 function defineEnds(command: Command, since: string): void {
-  command
-    .option('-c, --config <file>', 'the configuration file', collectorSpec.defaultPath)
+  configOption(command, collectorSpec)
     .option('--from <source>', 'jsonl:DIR, or jsonl for the directory of sinks.jsonl', 'jsonl')
     .option('--to <target>', 'influxdb: that of sinks.influxdb', 'influxdb')
     .option('--since <time>', `2h (ago), 2026-11-23, 2026-11-23T15:31Z (default: ${since})`)
@@ -166,7 +166,12 @@ async function fill(
       store,
       schema: settings.schema,
       sink,
-      deadLetter: await createDeadLetter({ dir: deadLetterDir, bytesMax: DEAD_LETTER_BYTES_MAX }),
+      deadLetter: await createDeadLetter({
+        dir: deadLetterDir,
+        bytesMax: DEAD_LETTER_BYTES_MAX,
+        onLost: ({ letters, points }) =>
+          progress.say(`${deadLetterDir} is full: its ${letters} oldest dead letters (${points} points) are gone`),
+      }),
       progressFile,
       resume,
       onlyMissing: context.onlyMissing,

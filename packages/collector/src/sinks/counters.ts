@@ -5,6 +5,7 @@ export const SINK_COUNTERS = [
   'pointsStored',
   'recordsDead',
   'pointsDead',
+  'pointsDeadLost',
   'pointsDropped',
   'pointsPassed',
   'position',

@@ -78,7 +78,17 @@ async function run(data: SinkThreadData, port: MessagePort): Promise<void> {
   const sink = await startSink(data.sink, {
     journal: { dir: data.journal.dir, id: data.journal.id, durable: openDurablePosition(data.journal.durable) },
     cursorPath: data.cursorPath,
-    deadLetter: await createDeadLetter(data.deadLetter),
+    deadLetter: await createDeadLetter({
+      ...data.deadLetter,
+      onLost({ letters, points }) {
+        counters.add('pointsDeadLost', points);
+        log.error(`sink ${data.sink.kind}: the oldest dead letters are gone, the directory is full`, {
+          dir: data.deadLetter.dir,
+          letters,
+          points,
+        });
+      },
+    }),
     log,
     onAlarm: (alarm) => logAlarm(log, data.sink.kind, alarm),
     publish(progress) {

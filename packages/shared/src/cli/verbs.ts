@@ -14,8 +14,9 @@ import type { Verb } from './program.ts';
 
 type Spec<File, Config> = ConfigSpec<File, Config>;
 
-function configOption(command: Command, spec: { defaultPath: string }): void {
-  command.option('-c, --config <file>', 'the configuration file', spec.defaultPath);
+/** The option that says which configuration file; every verb that needs one has it. */
+export function configOption(command: Command, spec: { defaultPath: string }): Command {
+  return command.option('-c, --config <file>', 'the configuration file', spec.defaultPath);
 }
 
 /**
@@ -31,7 +32,7 @@ export function runVerb<File, Config extends { log: { level: LogLevel; format: L
     name: 'run',
     summary: 'Run until SIGTERM or Ctrl-C',
     examples: [`run -c ${spec.defaultPath}`],
-    define: (command) => configOption(command, spec),
+    define: (command) => void configOption(command, spec),
     async run({ config: path }) {
       const loaded = loadConfig(path, spec);
       const log = createLog({ component, ...loaded.config.log });

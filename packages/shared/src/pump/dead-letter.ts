@@ -46,6 +46,13 @@ export interface DeadLetterOptions {
   /** Of all files together; at least `DEAD_LETTER_BYTES_MIN`. */
   bytesMax: number;
   clock?: Clock;
+  /** Told when letters go, or are kept without their batch, because of the bound: what is in them is lost then. */
+  onLost?(lost: Lost): void;
+}
+
+export interface Lost {
+  letters: number;
+  points: number;
 }
 
 interface LetterFile {
@@ -67,6 +74,12 @@ export async function createDeadLetter(options: DeadLetterOptions): Promise<Dead
   for (const file of files) stats.bytes += file.bytes;
   let last: Promise<void> = Promise.resolve();
 
+  function lose(lost: Lost): void {
+    stats.lettersDropped += lost.letters;
+    stats.pointsDropped += lost.points;
+    options.onLost?.(lost);
+  }
+
   async function makeRoom(bytes: number): Promise<void> {
     while (stats.bytes + bytes > bytesMax) {
       const oldest = files[0];
@@ -76,8 +89,7 @@ export async function createDeadLetter(options: DeadLetterOptions): Promise<Dead
       await unlink(path);
       files.shift();
       stats.bytes -= oldest.bytes;
-      stats.lettersDropped += lost.letters;
-      stats.pointsDropped += lost.points;
+      lose(lost);
     }
   }
 
@@ -96,9 +108,7 @@ export async function createDeadLetter(options: DeadLetterOptions): Promise<Dead
     stats.bytes += line.length;
     stats.letters++;
     stats.points += letter.points;
-    if (fits) return;
-    stats.lettersDropped++;
-    stats.pointsDropped += letter.points;
+    if (!fits) lose({ letters: 1, points: letter.points });
   }
 
   return {
@@ -178,7 +188,7 @@ async function openDirectory(dir: string): Promise<LetterFile[]> {
 }
 
 /** The points are found without parsing: inside a string of JSON the quote before the colon would be escaped. */
-async function countLetters(path: string): Promise<{ letters: number; points: number }> {
+async function countLetters(path: string): Promise<Lost> {
   const found = { letters: 0, points: 0 };
   const bytes = await readFile(path);
   for (let at = 0; at < bytes.length; ) {

@@ -89,8 +89,16 @@ describe('a dead letter', () => {
 });
 
 describe('the bound', () => {
-  it('is kept by deleting the oldest file, counting every letter and point that goes', async () => {
-    const kept = await createDeadLetter({ dir, bytesMax });
+  it('is kept by deleting the oldest file, counting and telling every letter and point that goes', async () => {
+    const told = { letters: 0, points: 0 };
+    const kept = await createDeadLetter({
+      dir,
+      bytesMax,
+      onLost(lost) {
+        told.letters += lost.letters;
+        told.points += lost.points;
+      },
+    });
     const body = new Uint8Array(6000);
     const total = 120;
     for (let seq = 1; seq <= total; seq++) {
@@ -102,6 +110,7 @@ describe('the bound', () => {
     expect(left.length).toBeGreaterThan(20);
     expect(kept.stats.lettersDropped).toBe(total - left.length);
     expect(kept.stats.pointsDropped).toBe(60 * (total - left.length));
+    expect(told).toEqual({ letters: total - left.length, points: 60 * (total - left.length) });
     expect(kept.stats.bytes).toBe(bytesOnDisk());
   });
 
