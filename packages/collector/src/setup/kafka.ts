@@ -5,6 +5,7 @@
  */
 import { type CheckLine, checkLinesExit, checkLinesText } from '@metricstream/shared/cli/check-line.ts';
 import type { Io, Verb } from '@metricstream/shared/cli/program.ts';
+import { configOption } from '@metricstream/shared/cli/verbs.ts';
 import { loadConfig } from '@metricstream/shared/config/load.ts';
 import { type ExitCode, MetricStreamError, messageOf } from '@metricstream/shared/errors.ts';
 import { silentLog } from '@metricstream/shared/log.ts';
@@ -195,8 +196,7 @@ export function setupKafkaVerb(): Verb<Flags> {
     summary: 'Make the topics that the configuration names',
     examples: ['setup kafka -c collector.yaml --dry-run', 'setup kafka -c collector.yaml'],
     define(command) {
-      command
-        .option('-c, --config <file>', 'the configuration file', collectorSpec.defaultPath)
+      configOption(command, collectorSpec)
         .option('--dry-run', 'say what would be done, and do nothing')
         .option('--add-partitions', 'grow a topic with too few partitions; most clients move to another one')
         .option('--json', 'print the result as JSON');

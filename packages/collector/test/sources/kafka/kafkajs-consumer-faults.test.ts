@@ -1,16 +1,20 @@
 /** The consumer while brokers die, freeze and lose their lead, and while members vanish: everything acked comes, soon. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { silentLog } from '@metricstream/shared/log.ts';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { available, type KafkaCluster, kafkaAdmin, startKafka } from '../../../../../test/services/index.ts';
-import type { KafkaConsumer } from '../../../src/sources/kafka/consumer.ts';
+import type { ConsumedBatch, KafkaConsumer } from '../../../src/sources/kafka/consumer.ts';
 import { openKafkaConsumer } from '../../../src/sources/kafka/kafkajs-consumer.ts';
 import { clientOf, connectionTo, newTopic, ownName, startWriter, type Writer } from '../../sinks/kafka/testing.ts';
 
 const TWELVE = Array.from({ length: 12 }, (_, partition) => partition);
 
+/** How long the sink takes; what came meanwhile is taken and not committed, and a fault may strike then. */
+const STORE_MS = 300;
+
 interface Eater {
   readonly consumer: KafkaConsumer;
-  /** What came of each partition, as often as it came. */
+  /** What was committed of each partition, as often as it was: the rest does not count. */
   readonly eaten: number[][];
   stop(): Promise<void>;
 }
@@ -19,11 +23,16 @@ function startEater(brokers: readonly string[], { topic, group }: { topic: strin
   const consumer = openKafkaConsumer({ connection: connectionTo({ brokers }), group, topic, log: silentLog });
   const stop = new AbortController();
   const eaten: number[][] = TWELVE.map(() => []);
+  const stored: Promise<void>[] = TWELVE.map(() => Promise.resolve());
+  const store = async (batch: ConsumedBatch, after: Promise<void> | undefined): Promise<void> => {
+    await Promise.all([sleep(STORE_MS), after]);
+    if (!(await consumer.commit(batch))) return;
+    eaten[batch.partition]?.push(...batch.messages.map(({ value }) => Number(value)));
+  };
   const work = async (): Promise<void> => {
-    for (let batch; (batch = await consumer.take(stop.signal)); ) {
-      eaten[batch.partition]?.push(...batch.messages.map(({ value }) => Number(value)));
-      await consumer.commit(batch, { signal: stop.signal });
-    }
+    for (let batch; (batch = await consumer.take(stop.signal)); )
+      stored[batch.partition] = store(batch, stored[batch.partition]);
+    await Promise.all(stored);
   };
   const done = work();
   const end = async (): Promise<void> => {
