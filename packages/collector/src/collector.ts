@@ -32,6 +32,7 @@ import type { JournalThread } from './journal-thread/start.ts';
 import { startJournalThread } from './journal-thread/start.ts';
 import type { ChosenSink } from './sinks/chosen.ts';
 import { chosenSinks } from './sinks/chosen.ts';
+import { DEAD_LETTER_BYTES_MAX } from './sinks/context.ts';
 import type { SinkSettings, SinkThread } from './sinks/start.ts';
 import { startSinkThread } from './sinks/start.ts';
 
@@ -40,7 +41,6 @@ const STOP_DEADLINE_MS = 30_000;
 const DRAIN_MS = 10_000;
 /** With `ack: memory` nobody waits for the sync: how long a batch may be in memory only, beside the sync itself. */
 const MEMORY_LINGER_MS = 10;
-const DEAD_LETTER_BYTES_MAX = 256 * 1024 * 1024;
 
 /** What is running; each field is set by its step. */
 interface Parts {

@@ -9,6 +9,7 @@ import { MetricStreamError } from '@metricstream/shared/errors.ts';
 import { createPump, type PumpStats } from '@metricstream/shared/pump/pump.ts';
 import type { Committed, DeadLetter, Delivery, Sink, Source } from '@metricstream/shared/pump/types.ts';
 import type { JournalRecord } from '@metricstream/shared/journal/record.ts';
+import { SINK_BACKOFF } from '../sinks/context.ts';
 import type { Schema } from '../sinks/influxdb/settings.ts';
 import { type Chunk, createChunk, planChunks } from './chunk.ts';
 import type { InfluxStore } from './influx-store.ts';
@@ -19,8 +20,6 @@ import { type Account, type BackfillState, emptyAccount, type ProgressFile } fro
 import { recordsOf } from './records.ts';
 import { CHUNK_LINES_MAX, CHUNK_MINUTES_MAX } from './verify.ts';
 
-/** As of every sink: recovery within 5 s of a server's return. */
-const BACKOFF = { initialMs: 100, maxMs: 4000 };
 const DELIVERY_BYTES_MAX = 4 * 1024 * 1024;
 const DELIVERY_RECORDS_MAX = 4096;
 const MS_PER_MINUTE = 60_000;
@@ -104,7 +103,7 @@ export async function backfill(options: BackfillOptions): Promise<BackfillReport
 
 async function write({ sink, deadLetter, signal, onProgress }: BackfillOptions, source: BackfillSource): Promise<void> {
   const report = (stats: PumpStats): void => onProgress?.({ ...source.progress(), pump: stats });
-  const pump = createPump({ source, sink, deadLetter, backoff: BACKOFF, onState: report });
+  const pump = createPump({ source, sink, deadLetter, backoff: SINK_BACKOFF, onState: report });
   source.onStep(() => report(pump.stats));
   await pump.run(signal, signal);
 }

@@ -8,6 +8,7 @@ import { MetricStreamError } from '@metricstream/shared/errors.ts';
 import type { InfluxdbClient, InfluxqlSeries } from '../sinks/influxdb/client.ts';
 import { SEED_MEASUREMENT, SEED_VALUE } from '../sinks/influxdb/identity.ts';
 import { askRetention } from '../sinks/influxdb/retention.ts';
+import { influxqlName } from '../sinks/influxdb/rollup.ts';
 import type { InfluxdbSettings } from '../sinks/influxdb/settings.ts';
 import type { Window } from './jsonl-reader.ts';
 import { keyOf, type Naming, tagsOf } from './series-key.ts';
@@ -74,7 +75,9 @@ export function createInfluxStore(client: InfluxdbClient, settings: InfluxdbSett
   }
 
   const fromText = (measurement: string): string =>
-    retentionPolicy === '' ? quoted(measurement) : `${quoted(retentionPolicy)}.${quoted(measurement)}`;
+    retentionPolicy === ''
+      ? influxqlName(measurement)
+      : `${influxqlName(retentionPolicy)}.${influxqlName(measurement)}`;
   const measurementsOf = ({ naming, measurements }: Asked): string[] =>
     naming === 'seed' ? [SEED_MEASUREMENT] : [...measurements].sort();
 
@@ -110,7 +113,7 @@ export function createInfluxStore(client: InfluxdbClient, settings: InfluxdbSett
     where: client.where,
     retentionMs,
     cells({ since, until }, asked, visit) {
-      const fields = asked.naming === 'seed' ? quoted(SEED_VALUE) : '*';
+      const fields = asked.naming === 'seed' ? influxqlName(SEED_VALUE) : '*';
       const range = { from: nanosAt(since), to: nanosAt(until), least: NANOS_PER_MINUTE };
       const statementsOf = (where: string): string[] =>
         measurementsOf(asked).map(
@@ -123,7 +126,7 @@ export function createInfluxStore(client: InfluxdbClient, settings: InfluxdbSett
       );
     },
     points({ fromUnixNano, toUnixNano }, asked, visit) {
-      const fields = asked.naming === 'seed' ? quoted(SEED_VALUE) : '*';
+      const fields = asked.naming === 'seed' ? influxqlName(SEED_VALUE) : '*';
       const range = { from: fromUnixNano, to: toUnixNano, least: 1n };
       const statementsOf = (where: string): string[] =>
         measurementsOf(asked).map(
@@ -134,7 +137,7 @@ export function createInfluxStore(client: InfluxdbClient, settings: InfluxdbSett
       );
     },
     async fieldTypes(signal) {
-      const on = retentionPolicy === '' ? '' : ` FROM ${quoted(retentionPolicy)}./.*/`;
+      const on = retentionPolicy === '' ? '' : ` FROM ${influxqlName(retentionPolicy)}./.*/`;
       const [series = []] = await ask([`SHOW FIELD KEYS${on}`], { signal });
       const types = new Map<string, string>();
       for (const { name, values } of series)
@@ -195,17 +198,12 @@ function visitPoints(
 }
 
 /** @returns whether a shorter stretch has a shorter answer. */
-export function isTooLong(error: unknown): boolean {
+function isTooLong(error: unknown): boolean {
   return error instanceof MetricStreamError && error.code === 'limit';
 }
 
 function nanosAt(minute: number): bigint {
   return BigInt(minute) * NANOS_PER_MINUTE;
-}
-
-/** An identifier of InfluxQL. */
-function quoted(name: string): string {
-  return `"${name.replaceAll(/["\\]/g, String.raw`\$&`)}"`;
 }
 
 /** A 2.x server takes a bucket `a/b` as database a, retention policy b; any other by its name alone. */

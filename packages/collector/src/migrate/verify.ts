@@ -69,7 +69,6 @@ export interface VerifyOptions {
   store: InfluxStore;
   schema: Schema;
   window: Window;
-  signal?: AbortSignal;
   /** Of a stretch: CHUNK_LINES_MAX where not given. */
   chunkLinesMax?: number;
   onProgress?(progress: VerifyProgress): void;
@@ -77,14 +76,13 @@ export interface VerifyOptions {
 
 /** @throws MetricStreamError when InfluxDB or the files cannot be read. */
 export async function verify(options: VerifyOptions): Promise<VerifyReport> {
-  const { reader, store, schema, window, signal, onProgress } = options;
+  const { reader, store, schema, window, onProgress } = options;
   const limits = { linesMax: options.chunkLinesMax ?? CHUNK_LINES_MAX, minutesMax: CHUNK_MINUTES_MAX };
   const index = await reader.index(({ bytesDone, bytesTotal }) =>
     onProgress?.({ stage: 'files', done: bytesDone, total: bytesTotal }),
   );
   const report = newReport(window, index, reader.problems);
   for (const part of planChunks(index.minutes, window, limits)) {
-    signal?.throwIfAborted();
     const collecting = createChunk(part);
     await reader.read(part, collecting.add);
     const chunk = collecting.finish();
@@ -92,7 +90,6 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
     await compareChunk(chunk, {
       store,
       schema,
-      signal,
       onEqual: () => report.equal++,
       onDifference: (difference) => countDifference(report, chunk, difference, namingsOf(schema)[0]!),
     });

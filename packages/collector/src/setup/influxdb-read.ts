@@ -10,20 +10,16 @@ import type { InfluxdbSettings, InfluxdbTarget } from '../sinks/influxdb/setting
 import type { Found1, Found2 } from './influxdb-plan.ts';
 import { printedDurationMs } from './influxdb-text.ts';
 
-export async function readInfluxdb(
-  settings: InfluxdbSettings,
-  client: InfluxdbClient,
-  signal?: AbortSignal,
-): Promise<Found1 | Found2> {
+export async function readInfluxdb(settings: InfluxdbSettings, client: InfluxdbClient): Promise<Found1 | Found2> {
   const { target } = settings;
-  if (target.version === 1) return readDatabase(target.database, client, signal);
-  return readOrg({ target, task: downsamplingTask(target, settings).name }, client, signal);
+  if (target.version === 1) return readDatabase(target.database, client);
+  return readOrg({ target, task: downsamplingTask(target, settings).name }, client);
 }
 
-async function readDatabase(database: string, client: InfluxdbClient, signal?: AbortSignal): Promise<Found1> {
+async function readDatabase(database: string, client: InfluxdbClient): Promise<Found1> {
   // Asked for without a database, which may not be there.
   const ask = async (statement: string): Promise<InfluxqlSeries[]> =>
-    (await client.influxql(statement, { database: '', signal }))[0] ?? [];
+    (await client.influxql(statement, { database: '' }))[0] ?? [];
   let policies: InfluxqlSeries[];
   try {
     policies = await ask(`SHOW RETENTION POLICIES ON ${influxqlName(database)}`);
@@ -68,13 +64,9 @@ function durationOf(text: string): number {
 
 type Target2 = Extract<InfluxdbTarget, { version: 2 }>;
 
-async function readOrg(
-  { target, task }: { target: Target2; task: string },
-  client: InfluxdbClient,
-  signal?: AbortSignal,
-): Promise<Found2> {
+async function readOrg({ target, task }: { target: Target2; task: string }, client: InfluxdbClient): Promise<Found2> {
   const get = async <T>(path: string): Promise<T | undefined> => {
-    const answer = await client.api({ method: 'GET', path, signal });
+    const answer = await client.api({ method: 'GET', path });
     if (answer.status === 404) return undefined;
     if (answer.status !== 200) throw answerError(client.where, `GET ${path}`, answer);
     return answer.json as T;

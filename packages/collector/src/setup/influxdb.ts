@@ -4,6 +4,7 @@
  * prints each request as it would be sent, and that a second run has nothing to do.
  */
 import type { Io, Verb } from '@metricstream/shared/cli/program.ts';
+import { configOption } from '@metricstream/shared/cli/verbs.ts';
 import { loadConfig } from '@metricstream/shared/config/load.ts';
 import { EXIT, type ExitCode, messageOf, MetricStreamError } from '@metricstream/shared/errors.ts';
 import { collectorSpec } from '../config.ts';
@@ -17,9 +18,6 @@ export interface SetupOptions {
   client: InfluxdbClient;
   /** Only says what would be done. */
   dryRun?: boolean;
-  signal?: AbortSignal;
-  /** Told each step when it is done, or, in a dry run, would be. */
-  onStep?(step: Step): void;
 }
 
 export interface SetupReport {
@@ -32,17 +30,15 @@ export interface SetupReport {
 
 /** @throws MetricStreamError when the server does not answer, or does not let us. */
 export async function setupInfluxdb(options: SetupOptions): Promise<SetupReport> {
-  const { settings, client, dryRun = false, signal, onStep } = options;
+  const { settings, client, dryRun = false } = options;
   try {
-    const steps = planSetup(settings, await readInfluxdb(settings, client, signal));
+    const steps = planSetup(settings, await readInfluxdb(settings, client));
     const refused = steps.filter(({ state }) => state === 'differs' || state === 'unseen');
     let changes = 0;
-    for (const step of steps) {
-      if (step.request !== undefined && refused.length === 0) {
-        if (!dryRun) await perform(step.request, client, signal);
-        changes++;
-      }
-      onStep?.(step);
+    for (const { request } of steps) {
+      if (request === undefined || refused.length > 0) continue;
+      if (!dryRun) await perform(request, client);
+      changes++;
     }
     return { steps, changes, refused };
   } catch (error) {
@@ -50,14 +46,14 @@ export async function setupInfluxdb(options: SetupOptions): Promise<SetupReport>
   }
 }
 
-async function perform(request: Request, client: InfluxdbClient, signal?: AbortSignal): Promise<void> {
+async function perform(request: Request, client: InfluxdbClient): Promise<void> {
   if (request.kind === 'influxql') {
     // Without a database, which may be what is made here.
-    await client.influxql(request.statement, { database: '', signal });
+    await client.influxql(request.statement, { database: '' });
     return;
   }
   const { method, path, json } = request;
-  const answer = await client.api({ method, path, json, signal });
+  const answer = await client.api({ method, path, json });
   if (answer.status >= 300) throw answerError(client.where, `${method} ${path}`, answer);
 }
 
@@ -94,12 +90,11 @@ export function setupInfluxdbVerb(): Verb<Flags> {
     summary: 'Make database, retention and means per minute for sinks.influxdb (on 2.x: buckets and task)',
     examples: ['setup influxdb -c collector.yaml --dry-run', 'setup influxdb -c collector.yaml'],
     define(command) {
-      command
-        .option('-c, --config <file>', 'the configuration file', collectorSpec.defaultPath)
+      configOption(command, collectorSpec)
         .option('--dry-run', 'only print what would be sent')
         .option('--json', 'print the result as JSON');
     },
-    run: (flags, io) => run(flags, io),
+    run,
   };
 }
 

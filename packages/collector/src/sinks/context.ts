@@ -1,4 +1,4 @@
-/** What a sink's thread gives to the sink it runs, and what it gets back. Owns these types only. */
+/** What a sink's thread gives to the sink it runs, and what it gets back. Owns these types, and two bounds that every sink has. */
 import type { CursorTotals } from '@metricstream/shared/journal/cursor.ts';
 import type { DurablePosition } from '@metricstream/shared/journal/position.ts';
 import type { CursorAlarm } from '@metricstream/shared/journal/source.ts';
@@ -40,3 +40,6 @@ export interface RunningSink {
 
 /** Every sink's: recovery within 5 s of a server's return, halt included. */
 export const SINK_BACKOFF = { initialMs: 100, maxMs: 4000 };
+
+/** Of a directory of dead letters; the oldest go. */
+export const DEAD_LETTER_BYTES_MAX = 256 * 1024 * 1024;

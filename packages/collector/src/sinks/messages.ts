@@ -11,8 +11,6 @@ export type SinkChoice =
   | { kind: 'influxdb'; settings: InfluxdbSettings; clientsMax: number }
   | { kind: 'kafka'; settings: KafkaSettings; clientsMax: number };
 
-export type SinkKind = SinkChoice['kind'];
-
 export interface SinkThreadData {
   sink: SinkChoice;
   journal: { dir: string; id: number; durable: SharedArrayBuffer };
