@@ -43,7 +43,8 @@ export function startBranch(options: BranchOptions): Branch {
   const { connection, topic, deadLetterTopic, compression } = kafka;
   const log = options.log.child({ sink: name });
   const [drain, abort] = [new AbortController(), new AbortController()];
-  const membership = { joined: false, sinceUnixMs: Date.now() };
+  // Before the first join it is not ready, however young.
+  const membership = { joined: false, sinceUnixMs: 0 };
   const joined = (is: boolean): void => void Object.assign(membership, { joined: is, sinceUnixMs: Date.now() });
   const client = openKafka({ connection, compression, log });
   const topics = { to: deadLetterTopic, from: topic };
