@@ -1,7 +1,8 @@
 /**
  * A line of JSONL as a point: our own lines, and the seed's bare ones (`{"timestamp","name","value"}`). Owns the reading
  * and promises that no digit of a time or a value is lost, that whatever a line holds is either a point or a reason, and
- * that the series of a point is the same object for every line of it, for as long as the reader remembers it.
+ * that the series of a point is the same object for every line of it, for as long as the reader remembers it. What it
+ * remembers is bounded in number and in characters.
  *
  * A series' lines differ only in time, value, epoch and seq, so the text between them is the key to what was parsed
  * before: 0.6 µs a line instead of 3. A text that is known is JSON, and the four numbers are checked each time.
@@ -42,8 +43,9 @@ export interface LineReader {
 /** Whom lines without a client_id are taken to be from. */
 export const BARE_CLIENT_ID = 'jsonl';
 
-/** Of series remembered; a new set is begun when it is full. */
-const SERIES_MAX = 262_144;
+/** Of texts remembered, and of their characters; all are forgotten when there are more. */
+const TEXTS_MAX = 262_144;
+const TEXT_CHARS_MAX = 64 * 1024 * 1024;
 const NAME_CHARS_MAX = 256;
 const KEYS_MAX = 64;
 const CLIENT_ID = /^[A-Za-z0-9._:-]{1,128}$/;
@@ -58,6 +60,17 @@ const TRIPLE_END = /^,"epoch":(\d{1,16}),"seq":(\d{1,16})\}$/;
 export function createLineReader(bareClientId = BARE_CLIENT_ID): LineReader {
   const timeOf = createTimeReader();
   const known = new Map<string, FileSeries>();
+  let knownChars = 0;
+
+  /** A line may hold anything beside its series, so texts are bounded by their length too. */
+  function learn(text: string, series: FileSeries): void {
+    if (known.size >= TEXTS_MAX || knownChars + text.length > TEXT_CHARS_MAX) {
+      known.clear();
+      knownChars = 0;
+    }
+    known.set(text, series);
+    knownChars += text.length;
+  }
 
   function readKnown(line: string): FilePoint | undefined {
     const timeEnd = line.indexOf('"', HEAD.length);
@@ -83,7 +96,7 @@ export function createLineReader(bareClientId = BARE_CLIENT_ID): LineReader {
     const tripleAt = line.lastIndexOf(',"epoch":');
     const ours = line.startsWith(HEAD) && line.startsWith(NAME, timeEnd) && valueEnd !== -1 && tripleAt >= valueEnd;
     if (!ours || !TRIPLE_END.test(line.slice(tripleAt)) || !NUMBER.test(line.slice(valueAt, valueEnd))) return;
-    known.set(line.slice(timeEnd, valueAt) + line.slice(valueEnd, tripleAt), point.series);
+    learn(line.slice(timeEnd, valueAt) + line.slice(valueEnd, tripleAt), point.series);
   }
 
   /** The same series is the same object, whatever its lines look like. */
@@ -92,8 +105,7 @@ export function createLineReader(bareClientId = BARE_CLIENT_ID): LineReader {
     const key = JSON.stringify([clientId, name, unit, resource, labels]);
     const before = known.get(key);
     if (before !== undefined) return { ...point, series: before };
-    if (known.size >= SERIES_MAX) known.clear();
-    known.set(key, point.series);
+    learn(key, point.series);
     return point;
   }
 

@@ -94,6 +94,19 @@ describe('our own line', () => {
   });
 });
 
+it('forgets what it knows rather than keep the text of lines without end', () => {
+  const reader = createLineReader();
+  const { series } = reader.read(OURS) as FilePoint;
+  const junk = 'x'.repeat(1 << 20);
+  const padded = (index: number) => OURS.replace('"epoch"', `"junk":"${index}${junk}","epoch"`);
+  for (let index = 0; index < 32; index++) expect((reader.read(padded(index)) as FilePoint).series).toBe(series);
+  expect((reader.read(OURS) as FilePoint).series).toBe(series);
+  for (let index = 32; index < 70; index++) expect(reader.read(padded(index))).toMatchObject({ series });
+  const next = (reader.read(OURS) as FilePoint).series;
+  expect(next).toEqual(series);
+  expect(next).not.toBe(series);
+});
+
 describe('the bare line of the seed', () => {
   it('is a point of the client whom the reader was given, without a triple', () => {
     const line = '{"timestamp":"2025-10-04T12:00:01.456Z","name":"memory","value":8192}';
