@@ -128,8 +128,10 @@ export type TimeReader = (text: string) => Time | undefined;
 const TIME = /^(\d{4}-\d\d-\d\dT\d\d:\d\d):([0-5]\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/;
 const MINUTES_KEPT = 4096;
 const NANOS_PER_SECOND = 1e9;
+/** The last nanosecond that a signed 64-bit number holds: 2262-04-11T23:47:16.854775807Z. */
+const LAST: Time = { minute: 153_722_867, nanos: 16_854_775_807 };
 
-/** @returns what reads RFC 3339 to the nanosecond; undefined for what is none. */
+/** @returns what reads RFC 3339 to the nanosecond; undefined for what is none, or not from 1970 to 2262. */
 export function createTimeReader(): TimeReader {
   const minutes = new Map<string, number>();
   return (text) => {
@@ -139,12 +141,13 @@ export function createTimeReader(): TimeReader {
     let minute = minutes.get(minuteText);
     if (minute === undefined) {
       minute = Date.parse(minuteText) / 60_000;
-      if (Number.isNaN(minute)) return undefined;
+      if (!(minute >= 0 && minute <= LAST.minute)) return undefined;
       if (minutes.size >= MINUTES_KEPT) minutes.clear();
       minutes.set(minuteText, minute);
     }
     const fraction = match[3] === undefined ? 0 : Number(match[3].padEnd(9, '0'));
-    return { minute, nanos: Number(match[2]) * NANOS_PER_SECOND + fraction };
+    const nanos = Number(match[2]) * NANOS_PER_SECOND + fraction;
+    return minute === LAST.minute && nanos > LAST.nanos ? undefined : { minute, nanos };
   };
 }
 
@@ -158,7 +161,7 @@ function readAny(line: string, bareClientId: string, timeOf: TimeReader): FilePo
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return no('is no JSON object');
   const { timestamp, name, value, unit = '', client_id = bareClientId, epoch = 0, seq = 0, ...rest } = parsed as Fields;
   const time = typeof timestamp === 'string' ? timeOf(timestamp) : undefined;
-  if (time === undefined) return no('has no "timestamp" as in 2025-10-04T12:00:00.123Z');
+  if (time === undefined) return no('has no "timestamp" as in 2025-10-04T12:00:00.123Z, from 1970 to 2262');
   if (typeof name !== 'string' || name.length > NAME_CHARS_MAX || !KEY.test(name)) return no('has no "name"');
   if (typeof value !== 'number' || !Number.isFinite(value)) return no('has no finite number as "value"');
   if (typeof unit !== 'string') return no('has a "unit" that is no text');

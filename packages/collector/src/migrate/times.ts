@@ -21,7 +21,7 @@ export function parseMinute(option: string, text: string, nowUnixMs: number): nu
   if (time !== undefined) return time.minute;
   throw new MetricStreamError(
     'usage',
-    `${option} ${JSON.stringify(text)} is no time: expected 2h (ago), 2026-11-23, 2026-11-23T15:31Z or 2026-11-23T15:31:00Z`,
+    `${option} ${JSON.stringify(text)} is no time: expected 2h (ago), 2026-11-23, 2026-11-23T15:31Z or 2026-11-23T15:31:00Z, from 1970 to 2262`,
   );
 }
 

@@ -66,6 +66,8 @@ describe('our own line', () => {
       ['"seq":2}', '"seq":2'],
       ['"seq":2}', '"seq":2}}'],
       ['12:00:00', '12:00:99'],
+      ['2025-10-04', '2600-10-04'],
+      ['2025-10-04', '1925-10-04'],
       ['12:00:00.123Z', 'noon'],
       ['"fra"', '"fra'],
     ] as const) {
@@ -137,6 +139,8 @@ it('says what is wrong with a line that is no point', () => {
     ['7', /no JSON object/],
     [{ ...bare, timestamp: 1759579200 }, /"timestamp"/],
     [{ ...bare, timestamp: '2025-13-04T12:00:00Z' }, /"timestamp"/],
+    [{ ...bare, timestamp: '1969-12-31T23:59:59Z' }, /"timestamp" .* 1970 to 2262/],
+    [{ ...bare, timestamp: '2600-01-01T00:00:00Z' }, /"timestamp" .* 1970 to 2262/],
     [{ ...bare, name: '' }, /"name"/],
     [{ ...bare, name: 'a\nb' }, /"name"/],
     [{ ...bare, name: 'a'.repeat(300) }, /"name"/],
@@ -158,6 +162,8 @@ it('reads times as RFC 3339 has them, and no others', () => {
   const timeOf = createTimeReader();
   const check = (text: string, expected: unknown) => expect(timeOf(text), text).toEqual(expected);
   check('1970-01-01T00:01:02Z', { minute: 1, nanos: 2_000_000_000 });
+  check('1970-01-01T01:00:00+01:00', { minute: 0, nanos: 0 });
+  check('2262-04-11T23:47:16.854775807Z', { minute: 153_722_867, nanos: 16_854_775_807 });
   check('2025-10-04T12:00:59.000000001Z', { minute: START_MINUTE, nanos: 59_000_000_001 });
   check('2025-10-04T07:00:00.5-05:00', { minute: START_MINUTE, nanos: 500_000_000 });
   for (const text of [
@@ -168,6 +174,13 @@ it('reads times as RFC 3339 has them, and no others', () => {
     '2025-10-04T25:00:00Z',
     '1759579200',
     '',
+    '1969-12-31T23:59:59.999999999Z',
+    '1970-01-01T00:59:00+01:00',
+    '0000-01-01T00:00:00Z',
+    '2262-04-11T23:47:16.854775808Z',
+    '2262-04-11T23:48:00Z',
+    '2600-01-01T00:00:00Z',
+    '9999-01-01T00:00:00Z',
   ])
     check(text, undefined);
 });
