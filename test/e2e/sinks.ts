@@ -1,4 +1,4 @@
-/** What tests of the sinks' faults share: a collector under load with its sinks, and waiting for a sink to come through. */
+/** What tests of running sinks share: a collector under load with its sinks, and waiting for a sink to come through. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -2,13 +2,12 @@
  * docs/MIGRATION.md from end to end with the real programs and a real InfluxDB: dual write, a hole, verify, backfill,
  * verify, cut over. Each command of the document is run here, and what it prints has the form shown there.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { encodeBatch } from '@metricstream/proto/encode.ts';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type CollectorApp, startAgent, startCollector } from '../app.ts';
+import { type SinkFigures, sinkOf, testDir, until } from '../e2e/sinks.ts';
 import { available, queryInflux1, startInflux1 } from '../services/index.ts';
 import { type CommandEnd, runCommand, startCommand } from './command.ts';
 
@@ -24,31 +23,21 @@ const BULK_SERIES = ['usage_user', 'usage_system'].flatMap((field) =>
 /** Of which all but the first have no points: a batch takes 800 KB of the journal. */
 const BULK_SWEEPS = 4000;
 
-interface SinkStatus {
-  points_stored: number;
-  points_dropped: number;
-  lag_points: number;
-}
-
-async function sinkOf(collector: CollectorApp, name: string): Promise<SinkStatus> {
-  const { sinks } = (await collector.status()) as { sinks: Record<string, SinkStatus> };
-  return sinks[name]!;
-}
-
 /** Waits until a sink has passed everything that the journal holds. */
-async function caughtUp(collector: CollectorApp, name: string): Promise<SinkStatus> {
-  for (;;) {
-    const sink = await sinkOf(collector, name);
-    if (sink.lag_points === 0 && sink.points_stored > 0) return sink;
-    await delay(50);
-  }
+async function caughtUp(collector: CollectorApp, name: string): Promise<SinkFigures> {
+  let sink = await sinkOf(collector, name);
+  await until(async () => {
+    sink = await sinkOf(collector, name);
+    return sink.lag_points === 0 && sink.points_stored > 0;
+  });
+  return sink;
 }
 
 /** An agent samples this host for some sweeps and is stopped; all it sampled is with the collector then. */
 async function sampleFor(collector: CollectorApp, dir: string, points: number): Promise<void> {
   const before = (await sinkOf(collector, 'jsonl')).points_stored;
   const agent = await startAgent({ dir, config: { collector: { url: collector.url } } });
-  while ((await sinkOf(collector, 'jsonl')).points_stored < before + points) await delay(50);
+  await until(async () => (await sinkOf(collector, 'jsonl')).points_stored >= before + points);
   expect(await agent.stop(), agent.lastWords()).toMatchObject({ code: 0 });
 }
 
@@ -76,12 +65,12 @@ async function sendBulk(url: string): Promise<void> {
       values,
     });
     const headers = { 'content-type': 'application/x-protobuf', 'client-id': clientId, 'oldest-seq': String(seq) };
-    for (let status = 0; status !== 200; ) {
+    await until(async () => {
       const answer = await fetch(`${url}/v1/batches`, { method: 'POST', headers, body });
-      status = answer.status;
+      const { status } = answer;
       if (status !== 200 && status !== 429 && status !== 503) throw new Error(`${status}: ${await answer.text()}`);
-      if (status !== 200) await delay(50);
-    }
+      return status === 200;
+    });
   }
 }
 
@@ -102,8 +91,7 @@ const minuteText = (unixMs: number): string => `${new Date(unixMs).toISOString()
 
 /** A collector that writes to both, as the document's first step has it, and the commands of the others. */
 async function startStage() {
-  const dir = mkdtempSync(join(tmpdir(), 'ms-migration-'));
-  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  const dir = testDir('migration');
   const influxdb = await startInflux1();
   const { url } = influxdb;
   const config = {
@@ -193,7 +181,7 @@ async function cutOver({ dir, config, collector: before }: Stage): Promise<void>
   const collector = await startCollector({ dir, config: { ...config, sinks: { ...config.sinks, jsonl } } });
   const stored = (await sinkOf(collector, 'influxdb')).points_stored;
   const agent = await startAgent({ dir, config: { collector: { url: collector.url } } });
-  while ((await sinkOf(collector, 'influxdb')).points_stored <= stored) await delay(50);
+  await until(async () => (await sinkOf(collector, 'influxdb')).points_stored > stored);
   await agent.stop();
   await caughtUp(collector, 'influxdb');
   expect(await collector.stop(), collector.lastWords()).toMatchObject({ code: 0 });

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { SINK_BACKOFF } from '../../../src/sinks/context.ts';
 import type { KafkaSettings } from '../../../src/sinks/kafka/settings.ts';
 import { createDurablePosition } from '@metricstream/shared/journal/position.ts';
@@ -23,6 +22,7 @@ import {
   openTestJournal,
   startRig,
   temporaryDirectory,
+  until,
 } from './kit.ts';
 import { clientOf, connectionTo, ownName } from './testing.ts';
 
@@ -54,10 +54,6 @@ const headerOf = ({ headers }: Message, name: string) => headers.find(([own]) =>
 
 const contentsOf = (messages: readonly Message[]) =>
   messages.map((message) => ({ ...contentOf({ value: message.value ?? new Uint8Array() }), message }));
-
-async function until(what: () => boolean): Promise<void> {
-  while (!what()) await delay(5);
-}
 
 /** Every partition holds its clients' batches in order, whatever came twice. */
 function checkOrder(contents: ReturnType<typeof contentsOf>): void {

@@ -1,12 +1,20 @@
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { MetricStreamError } from '@metricstream/shared/errors.ts';
 import { expect, test } from 'vitest';
 import { partitionFor } from '../../../src/sinks/kafka/murmur2.ts';
 import type { KafkaSettings } from '../../../src/sinks/kafka/settings.ts';
 import type { Answer, BatchSpec, Rig } from './kit.ts';
-import { append, contentOf, kafkaSettings, memoryKafka, openTestJournal, startRig, temporaryDirectory } from './kit.ts';
+import {
+  append,
+  contentOf,
+  kafkaSettings,
+  memoryKafka,
+  openTestJournal,
+  startRig,
+  temporaryDirectory,
+  until,
+} from './kit.ts';
 
 function setUp({ partitions = 4, segmentBytesMax = 1 << 20 } = {}) {
   const dir = temporaryDirectory();
@@ -32,10 +40,6 @@ function fleet(rounds: number, firstRound = 0): BatchSpec[] {
     seq: firstRound + Math.floor(index / 40) + 1,
     sweeps: 40,
   }));
-}
-
-async function until(what: () => boolean): Promise<void> {
-  while (!what()) await delay(2);
 }
 
 const figure = (rig: Rig, name: string, partition?: number): number =>

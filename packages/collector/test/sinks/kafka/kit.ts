@@ -5,6 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { encodeBatch } from '@metricstream/proto/encode.ts';
 import { createSeriesSetCache, readBatch } from '@metricstream/proto/read.ts';
 import type { Journal } from '@metricstream/shared/journal/journal.ts';
@@ -20,10 +21,17 @@ import { type KafkaTiming, startKafkaSink } from '../../../src/sinks/kafka/kafka
 import type { LaneRecord } from '../../../src/sinks/kafka/messages.ts';
 import type { KafkaSettings } from '../../../src/sinks/kafka/settings.ts';
 
+const LOOK_EVERY_MS = 5;
+
 export function temporaryDirectory(): string {
   const dir = mkdtempSync(join(tmpdir(), 'ms-kafka-'));
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   return dir;
+}
+
+/** Resolves when it holds; the test's own time limit ends a wait in vain. */
+export async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await sleep(LOOK_EVERY_MS);
 }
 
 export const EPOCH = 1_832_960_000_000_517;
