@@ -37,11 +37,19 @@ export async function sharedVictoriaMetrics(): Promise<{ url: string }> {
   return given('MS_TEST_VICTORIAMETRICS_URL') ?? (shared('victoriametrics') as Promise<{ url: string }>);
 }
 
-/** A real InfluxDB 2.x, if the environment names one: the stand-in's tests then run against it too. */
+let saidNoInflux2 = false;
+
+/**
+ * A real InfluxDB 2.x, if the environment names one: the stand-in's tests then run against it too. Where it names none, the
+ * tests of Flux are not registered; each file that has some says so.
+ */
 export function givenInflux2(): { url: string; token: string; org: string } | undefined {
   const url = given('MS_TEST_INFLUX2_URL')?.url;
   const { MS_TEST_INFLUX2_TOKEN: token = '', MS_TEST_INFLUX2_ORG: org = '' } = process.env;
-  return url === undefined ? undefined : { url, token, org };
+  if (url !== undefined) return { url, token, org };
+  if (!saidNoInflux2) process.stderr.write('NOT TESTED, on a real InfluxDB 2.x: MS_TEST_INFLUX2_URL names none\n');
+  saidNoInflux2 = true;
+  return undefined;
 }
 
 /** Starts a shared server in this process, once; for the registry. */
