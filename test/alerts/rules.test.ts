@@ -1,10 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { createCollectorMetrics } from '@metricstream/collector/admin/telemetry.ts';
-import { createForwardMetrics } from '@metricstream/collector/forward/telemetry.ts';
-import { JOURNAL_COUNTERS } from '@metricstream/collector/journal-thread/counters.ts';
-import { createCounters } from '@metricstream/shared/counters.ts';
 import { describe, expect, it } from 'vitest';
 import { anchorsIn } from '../house/docs.ts';
+import { collectorMetrics, forwardMetrics } from '../house/metrics-doc.ts';
 import { available, vmalertProgram } from '../services/index.ts';
 import { run } from '../services/run.ts';
 import { metricsIn, ruleFiles, rules } from './rules.ts';
@@ -13,10 +10,7 @@ const runbook = readFileSync(new URL('../../docs/ALERTS.md', import.meta.url), '
 
 /** What both programs announce at /metrics. */
 async function exposed(): Promise<Set<string>> {
-  const journal = { counters: createCounters(JOURNAL_COUNTERS) };
-  const collector = createCollectorMetrics({ journal, ingest: undefined, sinks: [], stopping: () => false }, '');
-  const forward = createForwardMetrics({ branches: [], stopping: () => false }, '');
-  const texts = await Promise.all([collector.text(), forward.text()]);
+  const texts = await Promise.all([collectorMetrics().text(), forwardMetrics().text()]);
   return new Set(texts.flatMap((text) => [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name)));
 }
 
