@@ -1,7 +1,8 @@
 /**
  * What the Kafka sink finds again after a start: each partition's place in the journal, how far the journal has been read,
  * and the routing table, in one file that is replaced whole. Owns the file's form and what a start makes of it; promises
- * that no partition begins after something it has not sent, whatever the file says.
+ * that no partition begins after something it has not sent, whatever the file says, and that a partition which neither the
+ * configuration nor a batch that waits has a use for is needed no more.
  */
 import type { CursorState, CursorTotals } from '@metricstream/shared/journal/cursor.ts';
 import { emptyTotals, loadCursor } from '@metricstream/shared/journal/cursor.ts';
@@ -66,6 +67,12 @@ export function lowest(lanes: readonly LanePlace[], front: number): number {
   return lanes.reduce((least, { position }) => Math.min(least, position), front);
 }
 
+/** @returns how many partitions batches that wait were routed to, whatever is configured now; 0 when none waits. */
+export function partitionsWaiting({ front, lanes, routing }: KafkaCursor): number {
+  const isWaiting = lowest(lanes, front.position) < front.position;
+  return isWaiting ? partitionsNeeded(routing.filter(({ from }) => from < front.position)) : 0;
+}
+
 type State = Omit<Loaded, 'routing'> & { routing: RoutingTable | undefined };
 
 function beginning({ journal }: LoadOptions): State {
@@ -103,13 +110,11 @@ function continued(kept: CursorState, { path, journal, onAlarm }: LoadOptions): 
 function routingFrom({ front, lanes, routing }: State, wanted: LoadOptions['wanted']): RoutingTable {
   const from = front.position;
   if (routing === undefined) return [{ from, ...wanted, hot: [] }];
-  const kept = prunedTable(
-    routing.filter((entry, index) => entry.from <= from || index === 0),
-    lowest(lanes, from),
-  );
+  const kept = routing.filter((entry, index) => entry.from <= from || index === 0);
   const { partitions, answer, hot } = newestEntry(kept);
-  if (partitions === wanted.partitions && answer === wanted.answer) return kept;
-  return withEntry(kept, { from, ...wanted, hot: answer === wanted.answer ? hot : [] });
+  const isWanted = partitions === wanted.partitions && answer === wanted.answer;
+  const table = isWanted ? kept : withEntry(kept, { from, ...wanted, hot: answer === wanted.answer ? hot : [] });
+  return prunedTable(table, lowest(lanes, from));
 }
 
 function parseState(saved: unknown, position: number): KafkaCursor | undefined {

@@ -13,7 +13,7 @@ import type { Committed } from '@metricstream/shared/pump/types.ts';
 import type { RunningSink, SinkContext } from '../context.ts';
 import { SINK_BACKOFF } from '../context.ts';
 import type { KafkaClient } from './client.ts';
-import { type Loaded, loadKafkaCursor, lowest, stateToSave } from './cursor.ts';
+import { type Loaded, loadKafkaCursor, lowest, partitionsWaiting, stateToSave } from './cursor.ts';
 import { createCursorKeeper, type CursorKeeper } from './cursor-keeper.ts';
 import { createFanOut, type FanOut, type Readers } from './fan-out.ts';
 import { kafkaFigures } from './figures.ts';
@@ -84,7 +84,13 @@ function createParts(options: KafkaSinkOptions, context: SinkContext): Parts {
     onAlarm: context.onAlarm,
   });
   const route = createRoute({ settings, table: state.routing, clientsMax, log });
-  const watch = createTopicWatch({ client, topic: settings.topic, partitions: state.lanes.length, log });
+  const watch = createTopicWatch({
+    client,
+    topic: settings.topic,
+    partitions: state.lanes.length,
+    partitionsWaiting: partitionsWaiting(state),
+    log,
+  });
   const waker = createWaker();
   const end: Parts['end'] = { is: 'not_yet' };
   const lanes = createLanes({
@@ -126,7 +132,7 @@ function createParts(options: KafkaSinkOptions, context: SinkContext): Parts {
 }
 
 async function run(parts: Parts, drain: AbortSignal, abort: AbortSignal): Promise<void> {
-  const { options, context, client, watch, lanes, keeper, news, end } = parts;
+  const { options, context, client, watch, lanes, news, end } = parts;
   const readers = { front: openJournalReader(context.journal.dir), behind: openJournalReader(context.journal.dir) };
   const over = new AbortController();
   const timer = setInterval(() => keepUp(parts), options.timing?.saveEveryMs ?? TIMING.saveEveryMs);
@@ -142,7 +148,7 @@ async function run(parts: Parts, drain: AbortSignal, abort: AbortSignal): Promis
   } finally {
     clearInterval(timer);
     over.abort();
-    keeper.tick();
+    save(parts);
     news.tell();
     readers.front.close();
     readers.behind.close();
@@ -150,8 +156,14 @@ async function run(parts: Parts, drain: AbortSignal, abort: AbortSignal): Promis
   }
 }
 
-function keepUp({ keeper, news, watch, route }: Parts): void {
-  keeper.tick();
+/** Not before something may have been sent: until then a start with other partitions begins where this one did. */
+function save({ keeper, watch }: Parts): void {
+  if (watch.hasBeenFit()) keeper.tick();
+}
+
+function keepUp(parts: Parts): void {
+  const { keeper, news, watch, route } = parts;
+  save(parts);
   const why = keeper.why();
   news.note('cursor', why === '' ? '' : `the cursor cannot be saved: ${why}`);
   news.note('topic', watch.waiting());

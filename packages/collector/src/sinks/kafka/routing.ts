@@ -6,6 +6,8 @@
  * and to 7 after it, and 7 had already passed the record, it would reach neither. So a change of partitions or of hot
  * clients is a new entry, valid from a position that no partition has passed yet; the table is saved in the cursor's file,
  * in one piece with the partitions' places; and an entry goes when every partition has passed the next one's beginning.
+ * Nothing is saved before the topic was seen to have all partitions that the table needs: nothing was sent until then, so
+ * the next start may want fewer of them from the same position on.
  *
  * What order means across a change: one key's batches stand in journal order within one entry, in the key's partition. When
  * a client becomes hot, or cold again, or partitions are added, its later batches go to other partitions than its earlier

@@ -22,6 +22,8 @@ export interface TopicWatchOptions {
   topic: string;
   /** Partitions it must have: those of the keys and the dedicated one. */
   partitions: number;
+  /** So many of them are needed whatever is configured, for batches that were routed to them and wait. */
+  partitionsWaiting: number;
   log: Log;
   lookAgainMs?: number;
 }
@@ -31,6 +33,8 @@ export interface TopicWatch {
   run(signal: AbortSignal): Promise<void>;
   /** Waits until the topic is known. @returns what a sink answers while it is unfit, undefined when it is fit. */
   fault(signal: AbortSignal): Promise<Extract<Outcome, { kind: 'retry' | 'halt' }> | undefined>;
+  /** Whether anything may have been sent. */
+  hasBeenFit(): boolean;
   /** Why nothing is known of the topic yet; '' when something is. */
   waiting(): string;
   /** Of one request, before compression. */
@@ -45,15 +49,17 @@ export function createTopicWatch(options: TopicWatchOptions): TopicWatch {
   let waiting = `topic ${topic} has not been looked at yet`;
   let bytesMax = REQUEST_BYTES_MAX;
   let partitionsSeen = 0;
+  let hasBeenFit = false;
 
   function judge(found: TopicDescription | undefined): string {
     if (found === undefined) return `topic ${topic} is not there: make it with "metricstream-collector setup kafka"`;
     const has = found.partitions.length;
     if (has < needed)
-      return (
-        `topic ${topic} has ${has} partitions and ${needed} are needed: grow it with ` +
-        '"metricstream-collector setup kafka --add-partitions", or lower sinks.kafka.partitions'
-      );
+      return hasBeenFit || needed <= options.partitionsWaiting
+        ? `topic ${topic} has ${has} partitions and ${needed} are needed, as batches that wait were routed to them: grow it with ` +
+            '"metricstream-collector setup kafka --add-partitions" and sinks.kafka.partitions as it was'
+        : `topic ${topic} has ${has} partitions and ${needed} are needed: grow it with ` +
+            '"metricstream-collector setup kafka --add-partitions", or lower sinks.kafka.partitions';
     const messageBytesMax = Number(found.config['max.message.bytes'] ?? Number.NaN);
     if (messageBytesMax > 0) bytesMax = Math.min(REQUEST_BYTES_MAX, Math.floor(messageBytesMax * BROKER_SHARE));
     if (has > needed && has !== partitionsSeen)
@@ -63,6 +69,7 @@ export function createTopicWatch(options: TopicWatchOptions): TopicWatch {
         used: needed,
       });
     partitionsSeen = has;
+    hasBeenFit = true;
     return '';
   }
 
@@ -93,6 +100,7 @@ export function createTopicWatch(options: TopicWatchOptions): TopicWatch {
       if (!isKnown) return { kind: 'retry', why: waiting };
       return wrong === '' ? undefined : { kind: 'halt', why: wrong };
     },
+    hasBeenFit: () => hasBeenFit,
     waiting: () => (isKnown ? '' : waiting),
     requestBytesMax: () => bytesMax,
   };

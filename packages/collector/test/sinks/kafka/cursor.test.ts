@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import { saveCursor } from '@metricstream/shared/journal/cursor.ts';
 import type { CursorAlarm } from '@metricstream/shared/journal/source.ts';
 import { expect, test } from 'vitest';
-import { type Loaded, loadKafkaCursor, lowest, stateToSave } from '../../../src/sinks/kafka/cursor.ts';
+import {
+  type Loaded,
+  loadKafkaCursor,
+  lowest,
+  partitionsWaiting,
+  stateToSave,
+} from '../../../src/sinks/kafka/cursor.ts';
 import type { HotAnswer } from '../../../src/sinks/kafka/routing.ts';
 import { append, openTestJournal, temporaryDirectory } from './kit.ts';
 
@@ -76,6 +82,21 @@ test('another number of partitions is valid from the front on; new ones begin th
   save(shrunk);
   const done = load(1);
   expect([done.routing.length, done.lanes.length]).toEqual([1, 1]);
+});
+
+test('fewer partitions are enough at once where no batch waits for the others', () => {
+  const { load, save } = rig();
+  const state = load(4);
+  state.front.position = 800;
+  state.lanes = state.lanes.map(() => ({ position: 800, records: 0, points: 0 }));
+  save(state);
+  expect(partitionsWaiting(load(4))).toBe(0);
+  expect(load(2)).toMatchObject({ routing: [{ from: 800, partitions: 2 }], lanes: [{ position: 800 }, {}] });
+  expect(load(2).lanes).toHaveLength(2);
+  state.lanes[3] = { position: 400, records: 3, points: 6 };
+  save(state);
+  for (const partitions of [2, 4, 6]) expect(partitionsWaiting(load(partitions))).toBe(4);
+  expect(load(2).lanes).toHaveLength(4);
 });
 
 test('hot clients stay hot over a start, unless the answer to them is another', () => {

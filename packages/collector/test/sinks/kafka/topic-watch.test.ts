@@ -6,7 +6,7 @@ import { createTopicWatch } from '../../../src/sinks/kafka/topic-watch.ts';
 
 type Answer = number | undefined | Error;
 
-function rig(answers: Answer[], config: Record<string, string> = {}) {
+function rig(answers: Answer[], config: Record<string, string> = {}, partitionsWaiting = 0) {
   const said: string[] = [];
   const log = { ...silentLog, info: (message: string) => said.push(message) };
   const describeTopic = async (topic: string): Promise<TopicDescription | undefined> => {
@@ -18,7 +18,8 @@ function rig(answers: Answer[], config: Record<string, string> = {}) {
     });
     return { topic, partitions, replication: 1, config };
   };
-  const watch = createTopicWatch({ client: { describeTopic }, topic: 't', partitions: 12, log, lookAgainMs: 1 });
+  const options = { client: { describeTopic }, topic: 't', partitions: 12, partitionsWaiting, log, lookAgainMs: 1 };
+  const watch = createTopicWatch(options);
   const over = new AbortController();
   onTestFinished(() => over.abort());
   void watch.run(over.signal);
@@ -42,6 +43,15 @@ test('a topic that is missing, too small or not to be looked at halts, and says 
   });
   const forbidden = new MetricStreamError('config_invalid', 'not allowed: set an ACL');
   expect(await rig([forbidden]).fault()).toEqual({ kind: 'halt', why: 'not allowed: set an ACL' });
+});
+
+test('to lower the partitions is advised only while no batch waits for them', async () => {
+  expect(await rig([11], {}, 11).fault()).toMatchObject({ why: expect.stringMatching(/or lower sinks/) });
+  expect(await rig([11], {}, 12).fault()).toMatchObject({ why: expect.stringMatching(/that wait .* as it was$/) });
+  const { watch, fault } = rig([11, 11, 12]);
+  expect([await fault(), watch.hasBeenFit()]).toMatchObject([{ kind: 'halt' }, false]);
+  while ((await fault()) !== undefined) await new Promise((resolve) => setImmediate(resolve));
+  expect(watch.hasBeenFit()).toBe(true);
 });
 
 test('a topic that grows is fit at the next look; one that cannot be asked any more stays as it was', async () => {
