@@ -62,7 +62,7 @@ function partitionDifference({ partitions }: TopicDescription, wanted: WantedTop
     {
       kind: 'wrong',
       level: 'fail',
-      what: `topic ${wanted.topic} has ${has} partitions, wanted are ${wanted.partitions}`,
+      what: `topic ${wanted.topic} has ${counted(has)}, wanted are ${wanted.partitions}`,
       fix: `Kafka cannot take partitions away: raise sinks.kafka.partitions by ${has - wanted.partitions}, or name another topic`,
     },
   ];
@@ -123,7 +123,7 @@ export function differenceLine(difference: Difference, { topic, partitions }: Wa
   if (difference.kind === 'grow')
     return {
       level: 'fail',
-      what: `topic ${topic} has ${difference.from} partitions, wanted are ${partitions}`,
+      what: `topic ${topic} has ${counted(difference.from)}, wanted are ${partitions}`,
       fix: `"metricstream-collector setup kafka --add-partitions", or sinks.kafka.partitions as it is; ${KEYS_MOVE}`,
     };
   const { level, what, fix } = difference;
@@ -149,14 +149,19 @@ export function healthLines({ topic, partitions, config }: TopicDescription): Ch
   else if (behind > 0)
     lines.push({
       level: 'warn',
-      what: `topic ${topic}: copies of ${behind} of ${partitions.length} partitions are not in sync`,
+      what: `topic ${topic}: copies of ${behind} of ${counted(partitions.length)} are not in sync`,
       fix,
     });
   return lines;
 }
 
 export function topicText({ topic, partitions, replication, config }: NewTopic): string {
-  return `topic ${topic}: ${partitions} partitions, ${copies(replication)} of each, min.insync.replicas ${config['min.insync.replicas']}`;
+  const inSync = config['min.insync.replicas'];
+  return `topic ${topic}: ${counted(partitions)}, ${copies(replication)} of each, min.insync.replicas ${inSync}`;
+}
+
+function counted(partitions: number): string {
+  return partitions === 1 ? '1 partition' : `${partitions} partitions`;
 }
 
 function copies(count: number): string {

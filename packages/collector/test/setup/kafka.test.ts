@@ -28,7 +28,7 @@ function settingsFor(brokers: readonly string[], but: Partial<KafkaSettings> = {
 }
 
 const shape = (topic: string, partitions: number) =>
-  `topic ${topic}: ${partitions} partitions, 1 copy of each, min.insync.replicas 1`;
+  `topic ${topic}: ${partitions === 1 ? '1 partition' : `${partitions} partitions`}, 1 copy of each, min.insync.replicas 1`;
 
 describe.runIf(await available('kafka'))('setup kafka', () => {
   it('says what it would make, makes it, and changes nothing the second time', async () => {
