@@ -4,7 +4,8 @@
  *
  * What the library's transport does by itself, and what is done here about it: its timeout is one of silence and leaves
  * the socket open, and an abort leaves its listener on the caller's signal, so each exchange has its own signal with a
- * deadline for the whole. A JSON answer of an error has no bound, so answers are counted as they come. InfluxDB 1.x
+ * deadline for the whole. A JSON answer of an error has no bound, so answers are counted as they come; nor has one that it
+ * decompresses, so none is asked for and none taken. InfluxDB 1.x
  * repeats an error's words in a header, which may be longer than Node takes, so the bound of headers is raised. It
  * keeps no connection by itself, so it gets an agent. It takes text for a body and copies it, so bytes are written to the
  * request where the library starts it: they must stay as they are until the call ends.
@@ -13,11 +14,11 @@ import * as http from 'node:http';
 import * as https from 'node:https';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { HttpError, InfluxDB, type Transport } from '@influxdata/influxdb-client';
+import { type CommunicationObserver, HttpError, InfluxDB, type Transport } from '@influxdata/influxdb-client';
 import { messageOf, MetricStreamError } from '@metricstream/shared/errors.ts';
 import { type Answer, failure, influxqlSeries, type InfluxqlSeries, retryAfterMs, wordsOf } from './answer.ts';
 import type { InfluxdbSettings } from './settings.ts';
-import { ANSWER_BYTES_MAX, carryBody, carrying, openWire } from './wire.ts';
+import { carryBody, carrying, openWire } from './wire.ts';
 
 export type { Answer, InfluxqlSeries } from './answer.ts';
 export { answerIn } from './answer.ts';
@@ -105,8 +106,7 @@ export function createInfluxdbClient(settings: InfluxdbSettings): InfluxdbClient
       return await run(own.signal);
     } catch (error) {
       if (own.signal.aborted) throw own.signal.reason;
-      if (wire.tooLong)
-        throw new MetricStreamError('limit', `${url} answered with more than ${ANSWER_BYTES_MAX} bytes`);
+      if (wire.refusal !== undefined) throw new MetricStreamError(wire.refusal.code, `${url} ${wire.refusal.words}`);
       if (error instanceof MetricStreamError || error instanceof HttpError) throw error;
       throw new MetricStreamError('unreachable', `${url}: ${messageOf(error)}`);
     } finally {
@@ -175,7 +175,7 @@ function writePathOf(target: InfluxdbSettings['target']): string {
 function openTransport({ url, target }: InfluxdbSettings): { transport: Transport; close(): void } {
   const secure = url.startsWith('https:');
   const agent = new (secure ? https : http).Agent({ keepAlive: true, maxSockets: SOCKETS_MAX, scheduling: 'lifo' });
-  const headers: Record<string, string> = {};
+  const headers: Record<string, string> = { 'accept-encoding': 'identity' };
   if (target.version === 1 && target.username !== '')
     headers['authorization'] = `Basic ${Buffer.from(`${target.username}:${target.password}`).toString('base64')}`;
   const { transport } = new InfluxDB({
@@ -246,7 +246,8 @@ async function queryFlux(
   // The library's queries take no signal; its transport does.
   const signalled: Transport = {
     chunkCombiner: transport.chunkCombiner,
-    send: (path, body, options, observer) => transport.send(path, body, { ...options, signal }, observer),
+    send: (path, body, options, observer = {}) =>
+      transport.send(path, body, { ...options, signal }, withSafeEnd(observer)),
     request: (path, body, options, started) => transport.request(path, body, { ...options, signal }, started),
     iterate: (path, body, options) => transport.iterate(path, body, { ...options, signal }),
   };
@@ -260,6 +261,20 @@ async function queryFlux(
   });
   if (failed !== undefined) throw new MetricStreamError('unreachable', `the query failed on its way: ${failed}`);
   return rows;
+}
+
+/** The library catches what a line of an answer throws, save that of a last line without an end. */
+function withSafeEnd<T>(observer: Partial<CommunicationObserver<T>>): Partial<CommunicationObserver<T>> {
+  return {
+    ...observer,
+    complete() {
+      try {
+        observer.complete?.();
+      } catch (error) {
+        observer.error?.(error instanceof Error ? error : new Error(String(error)));
+      }
+    },
+  };
 }
 
 function parseJson(text: string): unknown {

@@ -14,6 +14,7 @@ import type { LossBook } from './losses.ts';
 import type { Retention } from './retention.ts';
 import type { InfluxdbTarget } from './settings.ts';
 import { judge, type Verdict } from './verdict.ts';
+import { ENCODED } from './wire.ts';
 
 /** Requests spent on parts of one record; then what is left of it is lost together. */
 const RECORD_REQUESTS_MAX = 64;
@@ -216,6 +217,8 @@ function judgeFailure(error: unknown, where: string): Verdict {
   if (error instanceof MetricStreamError && error.code === 'stopped')
     return { kind: 'retry', why: 'stopped before the delivery was stored' };
   const why = `${where}: ${messageOf(error)}`;
-  const unreadable = /Parse Error|HPE_/.test(why) || (error instanceof MetricStreamError && error.code === 'limit');
+  const unreadable =
+    /Parse Error|HPE_/.test(why) ||
+    (error instanceof MetricStreamError && (error.code === 'limit' || error.message.includes(ENCODED)));
   return unreadable ? { kind: 'suspect', why } : { kind: 'retry', why };
 }

@@ -72,6 +72,15 @@ describe('the API of 2.x', () => {
     expect(heard[0]!.request.headers.authorization).toBe('Token t');
   });
 
+  it.each([
+    ['in a line', '#datatype,a\n#group,a,b,c\n,x\n'],
+    ['in a last line without an end', '#datatype,a\n#group,a,b,c'],
+  ])('fails of a Flux answer that is none, %s', async (_where, text) => {
+    const target = { version: 2, org: 'o', bucket: 'b', rollupBucket: 'c', token: 't' } as const;
+    const { client } = await talk((response) => void response.writeHead(200).end(text), { target });
+    expect((await failureOf(client.flux('x'))).code).toBe('unreachable');
+  });
+
   it('and Flux end at the deadline', async () => {
     const target = { version: 2, org: 'o', bucket: 'b', rollupBucket: 'c', token: 't' } as const;
     const { client, sockets } = await talk(() => undefined, { target });

@@ -1,7 +1,7 @@
 /** The client against servers that answer, do not answer, or answer too much; what goes over the wire, and what stays here. */
 import { getEventListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import { gunzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { createInfluxdbClient } from '../../../src/sinks/influxdb/client.ts';
 import { settingsFor1 } from './helpers.ts';
@@ -127,6 +127,44 @@ describe('an answer', () => {
       expect((await failureOf(client.write(line))).code).toBe('limit');
       await closed(sockets);
     }
+  });
+});
+
+describe('an answer that is compressed', () => {
+  // Members one after the other are one stream: 1.3 MB that are 1.3 GB.
+  const member = gzipSync(Buffer.alloc(64 * 1024 * 1024, 'x'));
+  const bomb = Buffer.concat(Array.from({ length: 20 }, () => member));
+
+  it('is not asked for, and one that comes all the same is cut off, not unpacked', { timeout: 30_000 }, async () => {
+    for (const status of [200, 400, 500]) {
+      const head = { 'content-type': 'application/json', 'content-encoding': 'gzip' };
+      const { client, heard, sockets } = await talk((response) => void response.writeHead(status, head).end(bomb), {
+        timeoutMs: 20_000,
+      });
+      const before = process.memoryUsage.rss();
+      const calls = [() => client.write(line), () => client.influxql('SHOW DATABASES'), () => client.flux('x')];
+      for (const call of calls) {
+        const error = await failureOf(call());
+        expect(error.code).toBe('unreachable');
+        expect(error.message).toContain('content-encoding that was not asked for: gzip; let no proxy');
+      }
+      expect(process.memoryUsage.rss() - before).toBeLessThan(100 * 1024 * 1024);
+      expect(heard.map(({ request }) => request.headers['accept-encoding'])).toEqual(Array(3).fill('identity'));
+      await closed(sockets);
+    }
+  });
+
+  it('is not read in any encoding; `identity` is none, and where there is nothing to read all is well', async () => {
+    const answerTo = async (status: number, encoding: string, body?: string) => {
+      const { client } = await talk(
+        (response) => void response.writeHead(status, { 'content-encoding': encoding }).end(body),
+      );
+      return client.write(line);
+    };
+    for (const encoding of ['br', 'deflate', 'GZIP', 'gzip, gzip'])
+      expect((await failureOf(answerTo(400, encoding, 'no'))).message).toContain(`for: ${encoding};`);
+    expect(await answerTo(400, 'identity', 'no')).toMatchObject({ status: 400, words: 'no' });
+    expect(await answerTo(204, 'gzip')).toMatchObject({ status: 204, words: '' });
   });
 });
 
