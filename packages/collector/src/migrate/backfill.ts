@@ -6,6 +6,7 @@
  */
 import { type Clock, systemClock } from '@metricstream/shared/clock.ts';
 import { MetricStreamError } from '@metricstream/shared/errors.ts';
+import { droppedIn } from '@metricstream/shared/journal/cursor.ts';
 import { createPump, type PumpStats } from '@metricstream/shared/pump/pump.ts';
 import type { Committed, DeadLetter, Delivery, Sink, Source } from '@metricstream/shared/pump/types.ts';
 import type { JournalRecord } from '@metricstream/shared/journal/record.ts';
@@ -248,7 +249,7 @@ function createBackfillSource(options: SourceOptions): BackfillSource {
     commit(_delivery, { pointsStored, pointsDead, pointsDropped }: Committed) {
       account.written += pointsStored;
       account.rejected += pointsDead;
-      for (const points of Object.values(pointsDropped)) account.tooOld += points;
+      account.tooOld += droppedIn({ pointsDropped });
       if (open?.next === undefined && open !== undefined) settleOpen(open);
       step();
     },

@@ -7,6 +7,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { Counters } from '@metricstream/shared/counters.ts';
 import { openCounters } from '@metricstream/shared/counters.ts';
 import { messageOf } from '@metricstream/shared/errors.ts';
+import { droppedIn } from '@metricstream/shared/journal/cursor.ts';
 import { openDurablePosition } from '@metricstream/shared/journal/position.ts';
 import type { CursorAlarm } from '@metricstream/shared/journal/source.ts';
 import type { Log } from '@metricstream/shared/log.ts';
@@ -26,10 +27,7 @@ function publish({ totals, position, pointsPassed, stats }: SinkProgress, counte
   counters.set('pointsStored', totals.pointsStored);
   counters.set('recordsDead', totals.recordsDead);
   counters.set('pointsDead', totals.pointsDead);
-  counters.set(
-    'pointsDropped',
-    Object.values(totals.pointsDropped).reduce((sum, points) => sum + points, 0),
-  );
+  counters.set('pointsDropped', droppedIn(totals));
   counters.set('pointsPassed', pointsPassed);
   counters.set('position', position);
   counters.set('retries', stats.retries);

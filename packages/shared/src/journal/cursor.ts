@@ -39,6 +39,33 @@ export function emptyTotals(): CursorTotals {
   return { recordsStored: 0, pointsStored: 0, recordsDead: 0, pointsDead: 0, pointsDropped: {} };
 }
 
+/** Adds what was done since. */
+export function addTotals(totals: CursorTotals, done: Readonly<CursorTotals>): void {
+  totals.recordsStored += done.recordsStored;
+  totals.pointsStored += done.pointsStored;
+  totals.recordsDead += done.recordsDead;
+  totals.pointsDead += done.pointsDead;
+  for (const [reason, points] of Object.entries(done.pointsDropped)) addDropped(totals, reason, points);
+}
+
+export function addDropped(
+  { pointsDropped }: Pick<CursorTotals, 'pointsDropped'>,
+  reason: string,
+  points: number,
+): void {
+  pointsDropped[reason] = (pointsDropped[reason] ?? 0) + points;
+}
+
+/** @returns the points dropped, whatever the reason. */
+export function droppedIn({ pointsDropped }: Pick<CursorTotals, 'pointsDropped'>): number {
+  return Object.values(pointsDropped).reduce((sum, points) => sum + points, 0);
+}
+
+/** @returns the points that are stored, dead or dropped. */
+export function passedIn(totals: CursorTotals): number {
+  return totals.pointsStored + totals.pointsDead + droppedIn(totals);
+}
+
 /**
  * @returns the cursor kept at `path`, undefined when there is none, `damaged` when it is not whole.
  * @throws what the system throws for a file that is there and cannot be read: to begin anew for want of a file

@@ -5,8 +5,8 @@
  */
 import { sleep } from '../clock.ts';
 import type { Committed, Delivery, Source } from '../pump/types.ts';
-import type { CursorState, CursorTotals } from './cursor.ts';
-import { emptyTotals, loadCursor, saveCursor } from './cursor.ts';
+import type { CursorState } from './cursor.ts';
+import { addDropped, addTotals, emptyTotals, loadCursor, passedIn, saveCursor } from './cursor.ts';
 import type { DurablePosition } from './position.ts';
 import type { Chunk, Skipped } from './reader.ts';
 import { openJournalReader, pointsBefore } from './reader.ts';
@@ -45,14 +45,13 @@ export function openJournalSource(options: JournalSourceOptions): JournalSource 
   let taken: Chunk | undefined;
   let lastTakeMs = 0;
 
-  const pointsPassed = (): number => cursor.pointsBefore + totalPoints(cursor.totals);
+  const pointsPassed = (): number => cursor.pointsBefore + passedIn(cursor.totals);
 
   /** Moves past what could not be read; the points of a retention gap are known exactly, by difference. */
   function countSkipped(skipped: Skipped[]): void {
     for (const gap of skipped) {
-      const reason = gap.why === 'retention' ? 'journal_full' : 'journal_damaged';
       const points = gap.pointsBeforeTo === undefined ? 0 : Math.max(0, gap.pointsBeforeTo - pointsPassed());
-      cursor.totals.pointsDropped[reason] = (cursor.totals.pointsDropped[reason] ?? 0) + points;
+      addDropped(cursor.totals, reasonOf(gap), points);
       options.onAlarm({ alarm: 'skipped', skipped: gap, points });
     }
   }
@@ -96,24 +95,20 @@ export function openJournalSource(options: JournalSourceOptions): JournalSource 
     },
     commit(_delivery: Delivery, done: Committed) {
       if (!taken) throw new Error('commit without take');
-      const { totals } = cursor;
-      const after = {
-        ...cursor,
-        position: taken.next,
-        sink: done.state === undefined ? cursor.sink : done.state,
-        totals: {
-          recordsStored: totals.recordsStored + done.recordsStored,
-          pointsStored: totals.pointsStored + done.pointsStored,
-          recordsDead: totals.recordsDead + done.recordsDead,
-          pointsDead: totals.pointsDead + done.pointsDead,
-          pointsDropped: sumByReason(totals.pointsDropped, done.pointsDropped),
-        },
-      };
-      save(after);
+      // A copy: where it cannot be saved, nothing has moved.
+      const totals = structuredClone(cursor.totals);
+      addTotals(totals, done);
+      const sink = done.state === undefined ? cursor.sink : done.state;
+      save({ ...cursor, position: taken.next, sink, totals });
       taken = undefined;
     },
     close: () => reader.close(),
   };
+}
+
+/** @returns under which reason the points of a gap are counted as dropped. */
+export function reasonOf({ why }: Skipped): string {
+  return why === 'retention' ? 'journal_full' : 'journal_damaged';
 }
 
 /** The journal's owner has seen to it that the cursor is not beyond the end (`bringCursorBack`). */
@@ -131,15 +126,4 @@ function startingCursor(options: JournalSourceOptions): CursorState {
     sink: kept?.sink,
     totals: emptyTotals(),
   };
-}
-
-function sumByReason(a: Record<string, number>, b: Record<string, number>): Record<string, number> {
-  const sum = { ...a };
-  for (const [reason, points] of Object.entries(b)) sum[reason] = (sum[reason] ?? 0) + points;
-  return sum;
-}
-
-function totalPoints(totals: CursorTotals): number {
-  const dropped = Object.values(totals.pointsDropped).reduce((sum, points) => sum + points, 0);
-  return totals.pointsStored + totals.pointsDead + dropped;
 }

@@ -7,7 +7,7 @@ import type { BackoffOptions } from '../backoff.ts';
 import { backoffMs } from '../backoff.ts';
 import { sleep } from '../clock.ts';
 import { messageOf } from '../errors.ts';
-import { emptyTotals } from '../journal/cursor.ts';
+import { addDropped, droppedIn, emptyTotals } from '../journal/cursor.ts';
 import type { JournalRecord } from '../journal/record.ts';
 import type { Committed, DeadLetter, Delivery, Loss, Outcome, Sink, Source } from './types.ts';
 
@@ -108,7 +108,7 @@ export function createPump(options: PumpOptions): Pump {
         if (!(await insist(put, 'a dead letter cannot be kept', abort))) return false;
         done.pointsDead += points;
       } else {
-        done.pointsDropped[dropped] = (done.pointsDropped[dropped] ?? 0) + points;
+        addDropped(done, dropped, points);
       }
     }
     return true;
@@ -186,7 +186,7 @@ export function createPump(options: PumpOptions): Pump {
       stats.pointsStored += done.pointsStored;
       stats.recordsDead += done.recordsDead;
       stats.pointsDead += done.pointsDead;
-      for (const points of Object.values(done.pointsDropped)) stats.pointsDropped += points;
+      stats.pointsDropped += droppedIn(done);
       setState('idle');
     }
     setState('stopped');

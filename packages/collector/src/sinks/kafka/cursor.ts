@@ -5,7 +5,7 @@
  * configuration nor a batch that waits has a use for is needed no more.
  */
 import type { CursorState, CursorTotals } from '@metricstream/shared/journal/cursor.ts';
-import { emptyTotals, loadCursor } from '@metricstream/shared/journal/cursor.ts';
+import { emptyTotals, loadCursor, passedIn } from '@metricstream/shared/journal/cursor.ts';
 import { pointsBefore } from '@metricstream/shared/journal/reader.ts';
 import { listSegments } from '@metricstream/shared/journal/segment.ts';
 import type { CursorAlarm } from '@metricstream/shared/journal/source.ts';
@@ -91,11 +91,10 @@ function continued(kept: CursorState, { path, journal, onAlarm }: LoadOptions): 
   const saved = parseState(kept.sink, kept.position);
   if (saved === undefined) {
     onAlarm({ alarm: 'damaged_cursor', path });
-    const passed = totals.pointsStored + totals.pointsDead + sum(Object.values(totals.pointsDropped));
     return {
       pointsBefore: before,
       totals,
-      front: { position, points: before + passed },
+      front: { position, points: before + passedIn(totals) },
       lanes: [],
       routing: undefined,
     };
@@ -130,8 +129,4 @@ function parseState(saved: unknown, position: number): KafkaCursor | undefined {
 
 function isWhole(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

@@ -12,7 +12,7 @@ import { sleep } from '@metricstream/shared/clock.ts';
 import { messageOf } from '@metricstream/shared/errors.ts';
 import type { DurablePosition } from '@metricstream/shared/journal/position.ts';
 import type { Chunk, JournalReader, Skipped } from '@metricstream/shared/journal/reader.ts';
-import type { CursorAlarm } from '@metricstream/shared/journal/source.ts';
+import { type CursorAlarm, reasonOf } from '@metricstream/shared/journal/source.ts';
 import type { JournalRecord } from '@metricstream/shared/journal/record.ts';
 import type { Front } from './cursor.ts';
 import type { Lane } from './lane.ts';
@@ -204,8 +204,4 @@ export function createFanOut(options: FanOutOptions): FanOut {
       }
     },
   };
-}
-
-function reasonOf({ why }: Skipped): string {
-  return why === 'retention' ? 'journal_full' : 'journal_damaged';
 }

@@ -7,9 +7,8 @@
  * triple (cursor-keeper.ts).
  */
 import type { BackoffOptions } from '@metricstream/shared/backoff.ts';
-import type { CursorTotals } from '@metricstream/shared/journal/cursor.ts';
+import { addDropped, addTotals } from '@metricstream/shared/journal/cursor.ts';
 import { openJournalReader } from '@metricstream/shared/journal/reader.ts';
-import type { Committed } from '@metricstream/shared/pump/types.ts';
 import type { RunningSink, SinkContext } from '../context.ts';
 import { SINK_BACKOFF } from '../context.ts';
 import type { KafkaClient } from './client.ts';
@@ -182,22 +181,9 @@ function fanOutOf({ options, context, state, route, lanes, keeper, news, waker }
     waker,
     route: (record, position) => route.route(record, position),
     onFresh: (records) => route.onFresh(records, front.position),
-    onDropped: (reason, points) => addDropped(totals, { [reason]: points }),
+    onDropped: (reason, points) => addDropped(totals, reason, points),
     onAlarm: context.onAlarm,
     onMoved: () => keeper.touch(),
     onTrouble: (why) => news.note('journal', why),
   });
-}
-
-function addTotals(totals: CursorTotals, done: Committed): void {
-  totals.recordsStored += done.recordsStored;
-  totals.pointsStored += done.pointsStored;
-  totals.recordsDead += done.recordsDead;
-  totals.pointsDead += done.pointsDead;
-  addDropped(totals, done.pointsDropped);
-}
-
-function addDropped(totals: CursorTotals, dropped: Readonly<Record<string, number>>): void {
-  for (const [reason, points] of Object.entries(dropped))
-    totals.pointsDropped[reason] = (totals.pointsDropped[reason] ?? 0) + points;
 }

@@ -2,7 +2,7 @@
  * What the Kafka sink tells of itself: how far it has come, and in what trouble it is, of many pumps as if it were one. Owns
  * when something is news: what no pump shows (a request pending since a broker went away) is so only after a second.
  */
-import type { CursorTotals } from '@metricstream/shared/journal/cursor.ts';
+import { type CursorTotals, passedIn } from '@metricstream/shared/journal/cursor.ts';
 import type { PumpStats } from '@metricstream/shared/pump/pump.ts';
 import type { SinkContext } from '../context.ts';
 import { sumStats, type Trouble } from './pump-stats.ts';
@@ -36,11 +36,6 @@ export function createNews({ context, pumps, totals, pointsBefore, pending, ...o
   let { position } = options;
   let told = '';
 
-  function pointsPassed(): number {
-    const dropped = Object.values(totals.pointsDropped).reduce((sum, points) => sum + points, 0);
-    return pointsBefore + totals.pointsStored + totals.pointsDead + dropped;
-  }
-
   function tell(): void {
     const since = Date.now() - NEWS_AFTER_MS;
     const troubles = [...noted.values(), ...pending()].filter(({ sinceUnixMs }) => sinceUnixMs <= since);
@@ -48,7 +43,7 @@ export function createNews({ context, pumps, totals, pointsBefore, pending, ...o
       pumps.map((pump) => pump.stats),
       troubles,
     );
-    context.publish({ totals, position, pointsPassed: pointsPassed(), stats });
+    context.publish({ totals, position, pointsPassed: pointsBefore + passedIn(totals), stats });
     const { state, why, others } = stats;
     const now = why === '' ? '' : `${state}: ${why}`;
     if (now === told) return;
