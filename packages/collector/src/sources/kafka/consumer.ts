@@ -15,6 +15,8 @@ export interface ConsumedMessage {
   value: Buffer | undefined;
   /** Values as UTF-8 text; of a name that comes twice, the last. */
   headers: Readonly<Record<string, string>>;
+  /** Why its record batch was not read: the bytes are in the topic only, and key, value and headers are not known. */
+  unread?: string;
 }
 
 /** Messages of one partition, in order. */
@@ -25,7 +27,7 @@ export interface ConsumedBatch {
   readonly messages: readonly ConsumedMessage[];
   /** What `commit` of the whole batch passes: the offset after the last message. */
   readonly nextOffset: number;
-  /** Of keys, values and headers, decompressed. */
+  /** Of keys, values and headers, decompressed, and 64 for each message. */
   readonly bytes: number;
   /** The group's generation that it was fetched in; compared, never computed with. */
   readonly generation: number;
@@ -59,7 +61,7 @@ export interface KafkaConsumerOptions {
   group: string;
   topic: string;
   log: Log;
-  /** Fetching pauses when so many bytes are held; one fetch per broker may come on top. Default 16 MiB. */
+  /** Fetching pauses when so many bytes are held; one fetch per broker may come on top, of 24 MiB decompressed. Default 16 MiB. */
   heldBytesMax?: number;
   /** Of one fetch from one partition, as stored (compressed). Default 1 MiB. */
   partitionBytesMax?: number;

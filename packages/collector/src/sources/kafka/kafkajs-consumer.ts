@@ -15,7 +15,7 @@ import { createAdmin } from '../../sinks/kafka/kafkajs-admin.ts';
 import { within } from '../../sinks/kafka/kafkajs-session.ts';
 import type { KafkaConsumer, KafkaConsumerOptions } from './consumer.ts';
 import { createHeld } from './kafkajs-held.ts';
-import { type ArrivedBatch, type Membership, startMembership } from './kafkajs-membership.ts';
+import { type ArrivedBatch, type Blocked, type Membership, startMembership } from './kafkajs-membership.ts';
 
 const HELD_BYTES_MAX = 16 * 1024 * 1024;
 const PARTITION_BYTES_MAX = 1024 * 1024;
@@ -23,6 +23,7 @@ const SESSION_TIMEOUT_MS = 10_000;
 const RESTART_BACKOFF = { initialMs: 200, maxMs: 5000 };
 const COMMIT_WAIT_MS = 200;
 const LOOK_MS = 2000;
+const BLOCKED_REST_MS = 5000;
 const LOG_EVERY_MS = 30_000;
 
 export function openKafkaConsumer(options: KafkaConsumerOptions): KafkaConsumer {
@@ -55,7 +56,9 @@ export function openKafkaConsumer(options: KafkaConsumerOptions): KafkaConsumer 
     if (had.length > 0) options.onRevoked?.(had);
   }
 
-  function gain(partitions: readonly number[]): void {
+  function gain(assigned: readonly number[]): void {
+    // kafkajs has them in the order of their texts.
+    const partitions = assigned.toSorted((a, b) => a - b);
     lose();
     if (joins++ > 0) figures.rebalances++;
     failures = 0;
@@ -98,12 +101,34 @@ export function openKafkaConsumer(options: KafkaConsumerOptions): KafkaConsumer 
     const { partition } = batch;
     const arrival = held.arrive({ ...batch, topic, generation: held.generation }, { fetchedOffset, end });
     if (!arrival.taken) return false;
+    const unread = batch.messages.find((message) => message.unread !== undefined);
+    if (unread !== undefined) {
+      const what = 'kafka messages are passed by: their record batch is too large to be read';
+      seldom.error(what, { group, topic, partition, offset: unread.offset, why: unread.unread });
+    }
     const first = batch.messages[0]?.offset ?? 0;
     miss(partition, { from: first - arrival.missed, to: first });
     if (arrival.rewound) missedTo.delete(partition);
     if (arrival.rewound) seldom.warn('kafka partition begins anew: was the topic made again?', { topic, partition });
     wake();
     return true;
+  }
+
+  /** The other partitions go on; this one waits for what only its owner can do. */
+  function block({ partition, offset, why }: Blocked): void {
+    const fix =
+      'set compression.type=producer on the topic and gzip, zstd or none in its producers; to pass these messages by, ' +
+      'set the offset of the group behind them';
+    seldom.error('kafka messages cannot be read, their partition stands still', {
+      group,
+      topic,
+      partition,
+      offset,
+      why,
+      fix,
+    });
+    held.rest(partition, true);
+    setTimeout(() => held.rest(partition, false), BLOCKED_REST_MS).unref();
   }
 
   /** One membership after another until closed. */
@@ -122,6 +147,7 @@ export function openKafkaConsumer(options: KafkaConsumerOptions): KafkaConsumer 
         onAssigned: gain,
         onRevoked: lose,
         onBatch: arrive,
+        onBlocked: block,
       });
       const why = await membership.ended;
       lose();

@@ -29,6 +29,8 @@ export interface Held {
   revoke(): number[];
   arrive(batch: ConsumedBatch, progress: { fetchedOffset: number; end: number }): Arrival;
   take(): ConsumedBatch | undefined;
+  /** Whether fetching is to pause whatever is held. */
+  rest(partition: number, isResting: boolean): void;
   owns(batch: ConsumedBatch): boolean;
   commit(batch: ConsumedBatch, nextOffset: number): void;
   progress(): PartitionProgress[];
@@ -38,6 +40,7 @@ interface Shelf {
   waiting: ConsumedBatch[];
   taken: ConsumedBatch[];
   paused: boolean;
+  resting: boolean;
   /** Where the next fetch should begin; undefined until the first one. */
   position: number | undefined;
   /** A fetch that began before that, once: the second is no late answer, the partition has been made anew. */
@@ -54,7 +57,7 @@ export function createHeld({ bytesMax, pause, resume }: HeldOptions): Held {
 
   function regulate(): void {
     for (const [partition, shelf] of shelves) {
-      const full = bytes >= bytesMax || shelf.waiting.length >= WAITING_MAX;
+      const full = shelf.resting || bytes >= bytesMax || shelf.waiting.length >= WAITING_MAX;
       if (full === shelf.paused) continue;
       shelf.paused = full;
       (full ? pause : resume)(partition);
@@ -110,6 +113,11 @@ export function createHeld({ bytesMax, pause, resume }: HeldOptions): Held {
       regulate();
       return batch;
     },
+    rest(partition, isResting) {
+      const shelf = shelves.get(partition);
+      if (shelf !== undefined) shelf.resting = isResting;
+      regulate();
+    },
     owns: (batch) => batch.generation === generation,
     commit(batch, nextOffset) {
       const shelf = shelves.get(batch.partition);
@@ -134,6 +142,7 @@ function emptyShelf(): Shelf {
     waiting: [],
     taken: [],
     paused: false,
+    resting: false,
     position: undefined,
     doubted: undefined,
     committed: undefined,

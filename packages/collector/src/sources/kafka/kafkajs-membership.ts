@@ -7,13 +7,20 @@
  */
 import { messageOf } from '@metricstream/shared/errors.ts';
 import type { Log } from '@metricstream/shared/log.ts';
-import type { Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs';
+import kafkajs, { type Consumer, type EachBatchPayload, type KafkaMessage } from 'kafkajs';
+import { foreignCodec } from '../../sinks/kafka/codecs.ts';
 import { createAdmin } from '../../sinks/kafka/kafkajs-admin.ts';
 import { absentReason, faultOf, haltReason, isAbsent } from '../../sinks/kafka/kafkajs-errors.ts';
 import { type KafkaSession, openSession, RETRY, within } from '../../sinks/kafka/kafkajs-session.ts';
 import type { KafkaConnection } from '../../sinks/kafka/settings.ts';
+import { beginFetch, unreadOf } from '../../sinks/kafka/unread.ts';
 import type { ConsumedBatch, ConsumedMessage } from './consumer.ts';
 import { createWatch, type Watch } from './kafkajs-watch.ts';
+
+// kafkajs is CommonJS, and its names are not seen by Node's import.
+const { CompressionCodecs, CompressionTypes } = kafkajs;
+CompressionCodecs[CompressionTypes.Snappy] = () => foreignCodec('snappy');
+CompressionCodecs[CompressionTypes.LZ4] = () => foreignCodec('lz4');
 
 /** Through any outage. */
 const RETRIES = 1e6;
@@ -27,6 +34,8 @@ const WATCH_MS = 500;
 /** A broker that is silent is left by then, and new partitions of the topic are seen. */
 const METADATA_MAX_AGE_MS = 5000;
 const LEAVE_MS = 4500;
+/** What a message weighs beside its bytes, so that empty ones weigh something. */
+const MESSAGE_OVERHEAD_BYTES = 64;
 
 export type ArrivedBatch = Omit<ConsumedBatch, 'topic' | 'generation'> & { fetchedOffset: number; end: number };
 
@@ -44,6 +53,14 @@ export interface MembershipOptions {
   onRevoked(): void;
   /** @returns false when it must be fetched again. */
   onBatch(batch: ArrivedBatch): boolean;
+  /** A partition begins with a message that is well and cannot be read; it comes again and again. */
+  onBlocked(blocked: Blocked): void;
+}
+
+export interface Blocked {
+  partition: number;
+  offset: number;
+  why: string;
 }
 
 export interface Membership {
@@ -111,11 +128,18 @@ export function startMembership(options: MembershipOptions): Membership {
     else if (verdict === 'rejoin') state.rejoin = true;
     else if (verdict === 'ask') void ask();
   }, WATCH_MS);
+  const fetching = (what: 'pause' | 'resume', partition: number): void => {
+    try {
+      state.consumer?.[what]([{ topic, partitions: [partition] }]);
+    } catch {
+      // It has stopped: nothing is fetched.
+    }
+  };
   run(options, state, finish).catch((error: unknown) => finish(reasonOf(error, options)));
   return {
     ended: end.promise,
-    pause: (partition) => state.consumer?.pause([{ topic, partitions: [partition] }]),
-    resume: (partition) => state.consumer?.resume([{ topic, partitions: [partition] }]),
+    pause: (partition) => fetching('pause', partition),
+    resume: (partition) => fetching('resume', partition),
     async commit(partition, nextOffset) {
       if (!state.joined || state.commitOffsets === undefined) throw new Error('not a member of the group now');
       await state.commitOffsets({ topics: [{ topic, partitions: [{ partition, offset: String(nextOffset) }] }] });
@@ -161,7 +185,9 @@ async function run(options: MembershipOptions, state: State, finish: (why: strin
     eachBatch: async (payload) => {
       if (state.ended || !state.joined) return;
       state.commitOffsets = payload.commitOffsetsIfNecessary;
-      if (options.onBatch(arrived(payload))) payload.resolveOffset(payload.batch.lastOffset());
+      const { batch, blocked } = arrived(payload);
+      if (blocked !== undefined) options.onBlocked(blocked);
+      if (batch.messages.length > 0 && options.onBatch(batch)) payload.resolveOffset(String(batch.nextOffset - 1));
     },
   });
 }
@@ -174,6 +200,7 @@ function listen(consumer: Consumer, options: MembershipOptions, state: State, fi
   consumer.on(events.HEARTBEAT, () => watch.heartbeat(performance.now()));
   consumer.on(events.FETCH_START, () => {
     // The one way to have kafkajs look for the coordinator and keep its place in the group.
+    beginFetch((why) => options.log.error('kafka messages cannot be read', { topic: options.topic, why }));
     if (state.rejoin) throw Object.assign(new Error('joining anew'), { type: 'NOT_COORDINATOR_FOR_GROUP' });
   });
   consumer.on(events.REBALANCING, () => {
@@ -208,27 +235,32 @@ function reasonOf(error: unknown, { connection, topic }: MembershipOptions): str
   const halt = haltReason(fault, { connection, topic });
   if (halt !== undefined) return `${halt.why}: ${halt.fix}`;
   if (isAbsent(fault)) return absentReason(topic);
-  if (fault.name === 'KafkaJSNotImplemented')
-    return `${fault.message}: a producer or the topic's compression.type uses a compression that is not gzip or zstd`;
   return fault.type === undefined ? messageOf(error) : `${fault.type}: ${fault.message}`;
 }
 
-function arrived({ batch }: EachBatchPayload): ArrivedBatch {
-  const messages = batch.messages.map(toConsumed);
-  let bytes = 0;
+/** What came, up to the first message that is well and cannot be read. */
+function arrived({ batch }: EachBatchPayload): { batch: ArrivedBatch; blocked: Blocked | undefined } {
+  const { partition } = batch;
+  const stop = batch.messages.findIndex(({ value }) => unreadOf(value)?.readable === true);
+  const at = batch.messages[stop];
+  const offset = Number(at?.offset);
+  const blocked = at && { partition, offset, why: unreadOf(at.value)?.why ?? '' };
+  const messages = (at ? batch.messages.slice(0, stop) : batch.messages).map(toConsumed);
+  let bytes = messages.length * MESSAGE_OVERHEAD_BYTES;
   for (const { key, value, headers } of messages) {
     bytes += (key?.length ?? 0) + (value?.length ?? 0);
     for (const [name, text] of Object.entries(headers)) bytes += name.length + text.length;
   }
-  return {
-    partition: batch.partition,
+  const arrivedBatch = {
+    partition,
     messages,
     bytes,
-    nextOffset: Number(batch.lastOffset()) + 1,
+    nextOffset: at ? offset : Number(batch.lastOffset()) + 1,
     // In every batch of kafkajs, and missing in its types.
     fetchedOffset: Number((batch as typeof batch & { fetchedOffset: string }).fetchedOffset),
     end: Number(batch.highWatermark),
   };
+  return { batch: arrivedBatch, blocked };
 }
 
 function toConsumed({ offset, timestamp, key, value, headers = {} }: KafkaMessage): ConsumedMessage {
@@ -236,11 +268,13 @@ function toConsumed({ offset, timestamp, key, value, headers = {} }: KafkaMessag
     name,
     String((Array.isArray(one) ? one.at(-1) : one) ?? ''),
   ]);
+  const unread = unreadOf(value);
   return {
     offset: Number(offset),
     timestampMs: Number(timestamp),
     key: key ?? undefined,
-    value: value ?? undefined,
+    value: unread ? undefined : (value ?? undefined),
     headers: Object.fromEntries(texts),
+    ...(unread && { unread: unread.why }),
   };
 }

@@ -58,7 +58,8 @@ export function createMessageReader(limits: WireLimits): MessageReader {
 }
 
 function readBatchMessage(walk: Walker, message: ConsumedMessage): JournalRecord | Poison {
-  const { value, headers, timestampMs } = message;
+  const { value, headers, timestampMs, unread } = message;
+  if (unread !== undefined) return { message, why: unread };
   if (value === undefined || value.length === 0) return { message, why: 'the message has no value' };
   const walked = walk(value);
   if (!walked.ok)

@@ -117,4 +117,17 @@ describe('what a consumer holds', () => {
       { partition: 1, committed: undefined, end: 0, lag: 0 },
     ]);
   });
+
+  it('is not added to while a partition rests, and what else would pause it still does afterwards', () => {
+    const { held, paused } = heldOf(25);
+    held.rest(1, true);
+    expect([...paused]).toEqual([1]);
+    arrive(held, 0, 0, { bytes: 30 });
+    held.rest(1, false);
+    expect(paused).toEqual(new Set([0, 1, 2]));
+    commit(held, held.take());
+    expect([...paused]).toEqual([]);
+    held.rest(9, true);
+    expect([...paused]).toEqual([]);
+  });
 });

@@ -42,6 +42,17 @@ test('a batch that anybody sent without key and headers is one too', () => {
   check({ value: bodyOf(), timestampMs: 77 }, { record });
 });
 
+test('a message that was not read is poison, in its place among the others, with the reason', () => {
+  const unread = { ...messageOf({ offset: 1 }), unread: 'too large' };
+  const { records, poison } = read(3, [
+    messageOf({ value: bodyOf() }),
+    unread,
+    messageOf({ value: bodyOf(), offset: 2 }),
+  ]);
+  expect(records.map(({ origin }) => origin.messages[0]?.offset)).toEqual([0, 2]);
+  expect(poison).toEqual([{ message: unread, why: 'too large' }]);
+});
+
 test('the points are those of the batch, whatever the header says', () => {
   check({ value: bodyOf({ values: [1, Number.NaN, 3] }), headers: { points: '99' } }, { record: { points: 2 } });
 });
