@@ -1,8 +1,9 @@
 /**
  * What becomes of each line of a delivery's bodies. Owns the search for lines that the server will not take; promises
  * that a line counts as stored only when a write of it was answered with 204, that those beside a bad line are stored,
- * that what is lost is lost with the server's words, and that the search ends: all lines at once where the server says
- * so, by the field it names, by age, else by halves, and within bounds for what one record and one delivery may cost.
+ * that what is lost is lost with the server's words, that none is lost for a failure of the server which befalls a good
+ * line too, and that the search ends: all lines at once where the server says so, by the field it names, by age, else by
+ * halves, and within bounds for what one record and one delivery may cost.
  */
 import { messageOf, MetricStreamError } from '@metricstream/shared/errors.ts';
 import { type Body, lineRecord, lineTime } from './body.ts';
@@ -22,7 +23,7 @@ const RECORD_REQUESTS_MAX = 64;
 const REQUESTS_MAX = 1000;
 /** Fields set apart from a part one after the other, before halving. */
 const SEPARATIONS_MAX = 8;
-/** Suspicious answers while nothing was stored; then it is the server, not a line. */
+/** Suspicious answers one after the other; then a good line shows whether it is the server. */
 const SUSPICIONS_MAX = 40;
 /** No server takes less. */
 const BODY_BYTES_MIN = 4096;
@@ -67,23 +68,30 @@ export function createSettler(options: SettlerOptions): Settler {
   const doubtful: { body: Body; why: string }[] = [];
   let stop: Stop | undefined;
   let requests = 0;
-  let stored = 0;
   let suspicions = 0;
+  /** A line that was stored. */
+  let good: Buffer | undefined;
 
-  async function send(part: Part): Promise<Verdict> {
-    const bytes = bytesOf(part);
+  async function post(bytes: Uint8Array): Promise<Verdict> {
     const startMs = options.monotonicMs();
     requests++;
-    const record = onlyRecord(part);
-    if (record !== undefined) recordRequests.set(record, (recordRequests.get(record) ?? 0) + 1);
     const verdict = await client.write(bytes, { signal: options.signal }).then(
       (answer) => judge(answer, client.where, target),
       (error: unknown) => judgeFailure(error, client.where),
     );
     const outcome = verdict.kind === 'suspect' ? 'retry' : verdict.kind;
     stats.wrote(outcome, options.monotonicMs() - startMs);
+    return verdict;
+  }
+
+  async function send(part: Part): Promise<Verdict> {
+    const record = onlyRecord(part);
+    if (record !== undefined) recordRequests.set(record, (recordRequests.get(record) ?? 0) + 1);
+    const bytes = bytesOf(part);
+    const verdict = await post(bytes);
     if (verdict.kind !== 'stored') return verdict;
-    stored++;
+    suspicions = 0;
+    if (options.takeApart) good = Buffer.from(bytesOf({ ...part, to: part.from + 1 }));
     if (conflicts.size > 0) forgetConflicts(part);
     stats.lines += part.to - part.from;
     stats.bytes += bytes.length;
@@ -152,13 +160,41 @@ export function createSettler(options: SettlerOptions): Settler {
   }
 
   async function settleSuspect(part: Part, why: string): Promise<void> {
-    const theServer = stored === 0 && ++suspicions > SUSPICIONS_MAX;
-    if (!options.takeApart || theServer) {
+    if (!options.takeApart) {
       stop ??= { kind: 'retry', why, suspect: true };
       return;
     }
+    if (++suspicions > SUSPICIONS_MAX) {
+      suspicions = 0;
+      if (!(await takesWrites(bytesOf(part).length, why))) return;
+    }
     if (part.to - part.from > 1 && !isBeyondBounds(part)) return halve(part, 0);
     doubtful.push({ body: pick(part, () => true), why });
+  }
+
+  /**
+   * Whether the server takes a good line now, so many times that they are as many bytes: what is stored again is the
+   * same point. Where it does not, or none is known to be good, the delivery stops for the reason `why`.
+   */
+  async function takesWrites(bytes: number, why: string): Promise<boolean> {
+    if (good === undefined) {
+      stop ??= { kind: 'retry', why, suspect: true };
+      return false;
+    }
+    const verdict = await post(Buffer.alloc(Math.ceil(bytes / good.length) * good.length, good));
+    if (verdict.kind === 'stored') return true;
+    stop ??= { kind: 'retry', why: `${verdict.why} (of a line, too, that it took before)`, suspect: false };
+    return false;
+  }
+
+  /** A line alone that has made the server fail: lost only when the server takes others before and after it. */
+  async function settleDoubtful(body: Body, why: string): Promise<void> {
+    if (!(await takesWrites(body.length, why))) return;
+    const verdict = await send(wholeOf(body));
+    if (verdict.kind === 'refused') return settleRefused(wholeOf(body), verdict, 0);
+    if (verdict.kind === 'suspect') {
+      if (await takesWrites(body.length, verdict.why)) loseAll(wholeOf(body), verdict.why);
+    } else if (verdict.kind !== 'stored') stop ??= { kind: 'retry', why: verdict.why, suspect: false };
   }
 
   async function halve(part: Part, separations: number): Promise<void> {
@@ -184,14 +220,7 @@ export function createSettler(options: SettlerOptions): Settler {
     async finish() {
       for (const { body, why } of doubtful) {
         if (stop !== undefined) return;
-        if (stored === 0) {
-          stop = { kind: 'retry', why, suspect: true };
-          return;
-        }
-        const verdict = await send(wholeOf(body));
-        if (verdict.kind === 'suspect') loseAll(wholeOf(body), verdict.why);
-        else if (verdict.kind === 'refused') await settleRefused(wholeOf(body), verdict, 0);
-        else if (verdict.kind !== 'stored') stop ??= { kind: 'retry', why: verdict.why, suspect: false };
+        await settleDoubtful(body, why);
       }
     },
     get stop() {

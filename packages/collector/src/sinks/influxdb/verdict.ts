@@ -34,6 +34,20 @@ const AGED = /^(?:points beyond retention policy$|dropped \d+ points outside ret
 const OTHER_BOUNDS = /Upper Bound|Write Window/;
 const UNPARSABLE = /^unable to parse |^partial write: unable to parse /;
 
+/**
+ * What 1.x and 2.x say with 5xx of themselves, whatever the lines: from the start of the words, since later ones may be
+ * a line's. After `engine: ` comes any fault, those of lines too.
+ */
+const OWN_TROUBLE = new RegExp(
+  '^(?:unexpected error writing points to database: |failure writing points to database: )?(?:' +
+    'timeout\\b|write failed\\b|hinted handoff\\b|' +
+    '(?:engine: |\\[shard \\d+\\] )*(?:cache-max-memory-size exceeded|(?:engine|WAL|tsdb store|shard) (?:is )?' +
+    '(?:closed|disabled|being deleted)|error rolling WAL segment))',
+);
+/** Of the operating system, as Go ends its errors with them. */
+const NO_MEANS =
+  /: (?:no space left on device|disk quota exceeded|too many open files|input\/output error|read-only file system|cannot allocate memory)$/;
+
 /** @param where server and database or bucket, for reasons. */
 export function judge(answer: Answer, where: string, target: InfluxdbTarget): Verdict {
   const { status, retryAfterMs } = answer;
@@ -41,11 +55,16 @@ export function judge(answer: Answer, where: string, target: InfluxdbTarget): Ve
   const words = shortened(answer.words);
   const why = `${where} answered ${status}${words === '' ? '' : `: ${words}`}`;
   if (status === 413) return { kind: 'too_large', why };
-  if (BUSY.has(status)) return { kind: 'retry', why, afterMs: retryAfterMs };
+  if (BUSY.has(status) || (status >= 500 && isOwnTrouble(answer.words)))
+    return { kind: 'retry', why, afterMs: retryAfterMs };
   const remedy = remedyFor(answer, target);
   if (remedy !== undefined) return { kind: 'halt', why: `${why}; ${remedy}` };
   if (status === 400 || status === 422) return judgeLines(answer.words, why);
   return { kind: 'suspect', why };
+}
+
+function isOwnTrouble(words: string): boolean {
+  return OWN_TROUBLE.test(words) || NO_MEANS.test(words);
 }
 
 function shortened(words: string): string {

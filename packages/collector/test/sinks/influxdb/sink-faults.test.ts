@@ -70,8 +70,7 @@ function memorySource(deliveries: JournalRecord[][]) {
 }
 
 /** A pump of deliveries with `perDelivery` records of 60 points, all values different. */
-async function pumpTo(server: Influx1, deliveries: number, changes: Changes = {}) {
-  const perDelivery = 50;
+async function pumpTo(server: Influx1, deliveries: number, changes: Changes = {}, perDelivery = 50) {
   const records = manyRecords(deliveries * perDelivery, 60);
   const slices = upTo(deliveries).map((at) => records.slice(at * perDelivery, (at + 1) * perDelivery));
   const { source, committed, reached } = memorySource(slices);
@@ -126,6 +125,23 @@ describe.runIf(await available('influx1'))('InfluxDB 1.6', () => {
     const backMs = performance.now();
     await reached(committed.length + 1);
     expect(performance.now() - backMs).toBeLessThan(5000);
+    await ended;
+    expect(letters).toEqual([]);
+    expect(await valuesIn(server)).toEqual(values);
+  });
+
+  it('that is full again and again until it has written to its disk loses no point', { timeout: 60_000 }, async () => {
+    const config = {
+      // In the third delivery: a half of its last body would fit.
+      'data.cache-max-memory-size': 3_670_000,
+      // Never for its size: only some seconds after the last write.
+      'data.cache-snapshot-memory-size': '25m',
+      'data.cache-snapshot-write-cold-duration': '2s',
+    };
+    const server = await start({ config });
+    const { pump, ended, letters, values } = await pumpTo(server, 3, {}, 200);
+    await inTrouble(pump, 'retrying');
+    expect(pump.stats.why).toContain('cache-max-memory-size exceeded');
     await ended;
     expect(letters).toEqual([]);
     expect(await valuesIn(server)).toEqual(values);

@@ -192,68 +192,6 @@ describe('a body that is too large', () => {
   });
 });
 
-describe('a 500', () => {
-  const attempts = async (write: () => Promise<unknown>, count: number): Promise<unknown[]> => {
-    const outcomes: unknown[] = [];
-    for (let at = 0; at < count; at++) outcomes.push(await write());
-    return outcomes;
-  };
-
-  it('that passes costs nothing but time', async () => {
-    const { server, write } = await open();
-    server.fault({ status: 500, times: 2 });
-    const record = recordOf();
-    expect(await attempts(() => write(record), 3)).toMatchObject([
-      { kind: 'retry' },
-      { kind: 'retry' },
-      { kind: 'stored', losses: [] },
-    ]);
-    expect(valuesOf(server)).toEqual([1]);
-  });
-
-  it('for one body again and again is searched down to the line, which is lost alone', async () => {
-    const { server, write } = await open();
-    server.fault({
-      status: 500,
-      message: 'panic',
-      times: Infinity,
-      when: (body) => body.includes('at=7,') && /at=7,[^\n]*host=host-3,/.test(body),
-    });
-    const records = manyRecords(200, 60);
-    const outcomes = await attempts(() => write(...records), 3);
-    expect(outcomes).toMatchObject([{ kind: 'retry' }, { kind: 'retry' }, { kind: 'stored' }]);
-    expect(outcomes[2]).toMatchObject({
-      losses: [{ index: 3, points: 1, text: expect.stringContaining('at=7,') as string }],
-    });
-    expect(valuesOf(server)).toEqual(upTo(12_000).filter((value) => value !== 3 * 60 + 7));
-    expect(server.writes.length).toBeLessThan(50);
-  });
-
-  it('for everything loses nothing, and is asked about seldom', async () => {
-    const { server, write } = await open();
-    server.fault({ status: 500, times: Infinity });
-    const records = manyRecords(200, 60);
-    const outcomes = await attempts(() => write(...records), 5);
-    expect(outcomes.every((outcome) => (outcome as { kind: string }).kind === 'retry')).toBe(true);
-    expect(server.writes.length).toBeLessThan(300);
-    server.heal();
-    expect(await write(...records)).toEqual({ kind: 'stored', losses: [] });
-    expect(valuesOf(server)).toEqual(upTo(12_000));
-  });
-
-  it('that ends while lines are looked for loses none of them', async () => {
-    const { server, write } = await open();
-    const records = manyRecords(2, 60);
-    server.fault({ status: 500, times: 2 + 12 });
-    expect(await attempts(() => write(...records), 3)).toMatchObject([
-      { kind: 'retry' },
-      { kind: 'retry' },
-      { kind: 'stored', losses: [] },
-    ]);
-    expect(valuesOf(server)).toEqual(upTo(120));
-  });
-});
-
 it('a point that has no form is a loss, whatever else the delivery holds', async () => {
   const { server, write } = await open({ schema: 'both' });
   const series = [seriesOf('a.whole', { kind: 'integer' }), seriesOf('a.any')];

@@ -91,8 +91,32 @@ describe('other answers', () => {
     expect(judge({ status: 503, words: '', retryAfterMs: 7 }, '', one)).toMatchObject({ afterMs: 7 });
   });
 
+  it.each([
+    'timeout',
+    'write failed',
+    'hinted handoff queue not empty',
+    'engine: cache-max-memory-size exceeded: (1073741825/1073741824)',
+    'unexpected error writing points to database: engine: cache-max-memory-size exceeded: (2/1)',
+    'unexpected error writing points to database: timeout',
+    'engine: engine is closed',
+    '[shard 7] engine: engine is closed',
+    'engine is closed',
+    'shard is disabled',
+    'engine: WAL closed',
+    'engine: error rolling WAL segment: error opening new segment file for wal (1): open /x: no such file',
+    'engine: write /var/lib/influxdb/wal/d/r/1/_00001.wal: no space left on device',
+    'open /var/lib/influxdb/data: too many open files',
+  ])('are for later when the server says with 500 what ails it: %s', (words) => {
+    check(500, words, { kind: 'retry' });
+    check(500, words, { kind: 'retry' }, two);
+    // Not where they may be a line's own.
+    check(500, `panic at 'm,h=${words} v=1'`, { kind: 'suspect' });
+    check(400, words, { kind: 'suspect' });
+  });
+
   it('are suspicious when they may be about the body: other 5xx, and a 400 that is not InfluxDB speaking', () => {
-    check(500, 'timeout', { kind: 'suspect' });
+    check(500, 'Internal Server Error', { kind: 'suspect' });
+    check(500, 'engine: field type conflict', { kind: 'suspect' });
     check(501, '', { kind: 'suspect' });
     check(400, '<h1>Bad Request</h1>', { kind: 'suspect' });
     check(418, 'teapot', { kind: 'suspect' });
