@@ -58,9 +58,9 @@ export interface JsonlReaderOptions {
   bareClientId?: string;
 }
 
-export const PROBLEMS_KEPT = 100;
+const PROBLEMS_KEPT = 100;
 /** How far a client's clock may be ahead of the collector's, for a file to be told by the time it was written. */
-export const CLOCK_AHEAD_MS = 3_600_000;
+const CLOCK_AHEAD_MS = 3_600_000;
 
 const WHY_CHARS_MAX = 300;
 

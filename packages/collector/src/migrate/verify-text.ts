@@ -7,7 +7,7 @@ import { counted, labelled, moreText, tableText } from './text.ts';
 import { minuteText } from './times.ts';
 import { type Finding, isEqual, type VerifyReport } from './verify.ts';
 
-export const FINDINGS_SHOWN = 20;
+const FINDINGS_SHOWN = 20;
 const CLIENTS_SHOWN = 10;
 const PROBLEMS_SHOWN = 5;
 const SHARED_SHOWN = 5;

@@ -14,10 +14,10 @@ import { influxSeriesOf, type Naming, seriesText } from './series-key.ts';
 export const CHUNK_LINES_MAX = 500_000;
 /** Times within a chunk are exact up to 100 days. */
 export const CHUNK_MINUTES_MAX = 30 * 1440;
-export const FINDINGS_KEPT = 1000;
+const FINDINGS_KEPT = 1000;
 /** Clients with totals of their own; all others are one. */
 const CLIENTS_KEPT = 10_000;
-export const OTHER_CLIENTS = '(other clients)';
+const OTHER_CLIENTS = '(other clients)';
 
 export interface Finding {
   minute: number;

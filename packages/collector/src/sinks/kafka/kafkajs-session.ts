@@ -17,7 +17,7 @@ const { CompressionCodecs, CompressionTypes, Kafka, logLevel } = kafkajs;
 CompressionCodecs[CompressionTypes.GZIP] = () => gzipCodec;
 CompressionCodecs[CompressionTypes.ZSTD] = () => zstdCodec;
 
-export const CONNECT_TIMEOUT_MS = 1000;
+const CONNECT_TIMEOUT_MS = 1000;
 export const REQUEST_TIMEOUT_MS = 5000;
 /** kafkajs's own waits between its tries, and ours where it makes none. */
 export const RETRY = { initialRetryTime: 100, maxRetryTime: 500, multiplier: 2, factor: 0.2 };
@@ -35,7 +35,6 @@ export interface SessionOptions {
 
 export interface KafkaSession {
   readonly kafka: InstanceType<typeof Kafka>;
-  readonly alive: boolean;
   /** Ends every connection, and with it all that waits for an answer; nothing connects any more. */
   kill(): void;
 }
@@ -78,9 +77,6 @@ export async function openSession({ connection, first = 0, retries, log }: Sessi
   };
   return {
     kafka: new Kafka(options),
-    get alive() {
-      return alive;
-    },
     kill() {
       alive = false;
       for (const socket of sockets) socket.destroy(new Error('given up'));

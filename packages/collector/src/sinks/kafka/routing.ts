@@ -36,7 +36,7 @@ export type RoutingTable = readonly RoutingEntry[];
 export const ROUTING_ENTRIES_MAX = 64;
 
 /** Partitions that an entry sends to: the keys' own, and the dedicated one. */
-export function partitionsOf({ partitions, answer }: Pick<RoutingEntry, 'partitions' | 'answer'>): number {
+function partitionsOf({ partitions, answer }: Pick<RoutingEntry, 'partitions' | 'answer'>): number {
   return answer === 'dedicated_partition' ? partitions + 1 : partitions;
 }
 
