@@ -17,7 +17,16 @@ const walls = [
     never: /^packages\/(collector\/src|proto|shared\/src\/(journal|pump))\//,
     but: /^packages\/collector\/src\/http\//,
   },
-  { inside: /^packages\/collector\/src\/sinks\//, never: /^packages\/collector\/src\/http\//, but: undefined },
+  {
+    inside: /^packages\/collector\/src\/(sinks|sources)\//,
+    never: /^packages\/collector\/src\/(http|forward|migrate|setup)\//,
+    but: undefined,
+  },
+  {
+    inside: /^packages\/collector\/src\/sinks\//,
+    never: /^packages\/collector\/src\/sources\//,
+    but: undefined,
+  },
 ];
 
 /** Libraries that only some files of the product may know. */

@@ -3,7 +3,7 @@
  * that points of the same series and time are one point, with the value and the triple of the line written last, and
  * that what was repeated is counted: a batch is in the files once per collector, in a forwarder's files maybe twice.
  */
-import type { FilePoint, FileSeries } from './line.ts';
+import type { FilePoint, FileSeries } from '../sinks/jsonl/read-line.ts';
 import type { Window } from './jsonl-reader.ts';
 import { influxSeriesOf, keyOf } from './series-key.ts';
 

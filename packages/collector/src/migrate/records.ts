@@ -8,7 +8,7 @@ import { encodeBatch, SCHEMA_VERSION } from '@metricstream/proto/encode.ts';
 import { type JournalRecord, Lane, RecordKind } from '@metricstream/shared/journal/record.ts';
 import { VERSION } from '../version.ts';
 import { type Chunk, type ChunkSeries, sourceOf } from './chunk.ts';
-import type { FileSeries } from './line.ts';
+import type { FileSeries } from '../sinks/jsonl/read-line.ts';
 
 /** Of a record; an agent's batch has fewer. */
 const POINTS_MAX = 10_000;

@@ -12,7 +12,7 @@ import {
   tagValue,
   telegrafField,
 } from '../sinks/influxdb/identity.ts';
-import type { FileSeries } from './line.ts';
+import type { FileSeries } from '../sinks/jsonl/read-line.ts';
 
 /** How a schema names points; `both` is the two of them. */
 export type Naming = 'seed' | 'telegraf';

@@ -16,7 +16,7 @@ import { backfill, type BackfillReport } from './backfill.ts';
 import { type BackfillContext, planText, progressText, reportJson, reportText } from './backfill-text.ts';
 import { type EndFlags, type Ends, openEnds } from './ends.ts';
 import { createJsonlReader } from './jsonl-reader.ts';
-import { BARE_CLIENT_ID } from './line.ts';
+import { BARE_CLIENT_ID } from '../sinks/jsonl/read-line.ts';
 import { createProgressFile } from './progress-file.ts';
 import { createProgressLine, percentText } from './progress-line.ts';
 import { isEqual, verify } from './verify.ts';

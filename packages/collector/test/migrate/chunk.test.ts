@@ -2,7 +2,7 @@
 import { seeded } from '@metricstream/shared/testing/seeded.ts';
 import { describe, expect, it } from 'vitest';
 import { cellsOf, type Chunk, clientsOf, createChunk, planChunks } from '../../src/migrate/chunk.ts';
-import type { FilePoint, FileSeries } from '../../src/migrate/line.ts';
+import type { FilePoint, FileSeries } from '../../src/sinks/jsonl/read-line.ts';
 import { influxSeriesOf, keyOf } from '../../src/migrate/series-key.ts';
 import { START_MINUTE } from './fleet.ts';
 

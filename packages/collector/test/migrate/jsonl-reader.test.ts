@@ -7,7 +7,7 @@ import type { JournalRecord } from '@metricstream/shared/journal/record.ts';
 import { seeded } from '@metricstream/shared/testing/seeded.ts';
 import { describe, expect, it } from 'vitest';
 import { createJsonlReader, type JsonlReader, type Window } from '../../src/migrate/jsonl-reader.ts';
-import type { FilePoint } from '../../src/migrate/line.ts';
+import type { FilePoint } from '../../src/sinks/jsonl/read-line.ts';
 import { LINE_BYTES_MAX } from '../../src/migrate/lines.ts';
 import { openFiles, randomBatch, START_MINUTE, tempDir, write } from './fleet.ts';
 

@@ -6,7 +6,7 @@ import { seeded } from '@metricstream/shared/testing/seeded.ts';
 import { expect, it } from 'vitest';
 import { type Chunk, createChunk } from '../../src/migrate/chunk.ts';
 import { createJsonlReader } from '../../src/migrate/jsonl-reader.ts';
-import type { FileSeries } from '../../src/migrate/line.ts';
+import type { FileSeries } from '../../src/sinks/jsonl/read-line.ts';
 import { type RecordOptions, recordsOf } from '../../src/migrate/records.ts';
 import { openFiles, randomBatch, START_MINUTE, write } from './fleet.ts';
 

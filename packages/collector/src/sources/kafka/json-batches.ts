@@ -10,7 +10,7 @@ import { crc32 } from 'node:zlib';
 import { encodeBatch, SCHEMA_VERSION } from '@metricstream/proto/encode.ts';
 import type { Walker } from '@metricstream/proto/walk.ts';
 import { Lane, RecordKind } from '@metricstream/shared/journal/record.ts';
-import { createLineReader, type FilePoint, type FileSeries } from '../../migrate/line.ts';
+import { createLineReader, type FilePoint, type FileSeries } from '../../sinks/jsonl/read-line.ts';
 import type { ConsumedMessage } from './consumer.ts';
 import { countOf, foreignIdentity, type KafkaRecord, type Stretch } from './messages.ts';
 

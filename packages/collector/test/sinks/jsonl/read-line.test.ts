@@ -1,7 +1,7 @@
 /** One line of JSONL: what it says, to the last digit, and why it is no point. */
 import { describe, expect, it } from 'vitest';
-import { createLineReader, createTimeReader, type FilePoint } from '../../src/migrate/line.ts';
-import { START_MINUTE } from './fleet.ts';
+import { createLineReader, createTimeReader, type FilePoint } from '../../../src/sinks/jsonl/read-line.ts';
+import { START_MINUTE } from '../../migrate/fleet.ts';
 
 const OURS =
   '{"timestamp":"2025-10-04T12:00:00.123Z","name":"diskio.read_bytes","value":75.5,"unit":"bytes","client_id":"web-1",' +

@@ -5,7 +5,7 @@
  * remembers is bounded in number and in characters.
  *
  * A series' lines differ only in time, value, epoch and seq, so the text between them is the key to what was parsed
- * before: 0.6 µs a line instead of 3. A text that is known is JSON, and the four numbers are checked each time.
+ * before, which costs a fifth of parsing. A text that is known is JSON, and the four numbers are checked each time.
  */
 import { cleanText } from '@metricstream/proto/encode.ts';
 
