@@ -15,7 +15,7 @@ import { type App, type Config, startForwarder } from '../app.ts';
 import { kafkaAdmin, queryInflux1 } from '../services/index.ts';
 import { batchOf, POINTS_PER_BATCH } from './clients.ts';
 import { keyOf } from './ledger.ts';
-import { testDir, until } from './sinks.ts';
+import { createDatabase, testDir, until } from './sinks.ts';
 
 export const PARTITIONS = 12;
 const MESSAGES_PER_REQUEST = 500;
@@ -62,7 +62,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const admin = kafkaAdmin(brokers);
   await admin.createTopic({ topic: id, partitions: PARTITIONS });
   if (options.deadLetterTopic !== false) await admin.createTopic({ topic: topics.deadLetterTopic, partitions: 1 });
-  if (influxUrl !== undefined) await createDatabase(influxUrl, db);
+  if (influxUrl !== undefined) await createDatabase({ url: influxUrl, db });
   const connection = { brokers, sasl: undefined, tls: undefined };
   const client = openKafka({ connection, compression, log: silentLog });
   onTestFinished(() => client.close());
@@ -102,13 +102,6 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       });
     },
   };
-}
-
-async function createDatabase(url: string, db: string): Promise<void> {
-  const policy = (name: string, days: number) =>
-    `CREATE RETENTION POLICY "${name}" ON "${db}" DURATION ${days}d REPLICATION 1`;
-  const query = [`CREATE DATABASE "${db}"`, `${policy('7_days', 7)} DEFAULT`, policy('90_days', 90)].join('; ');
-  await queryInflux1({ url, query });
 }
 
 interface Request {

@@ -17,7 +17,7 @@ import {
 } from '../services/index.ts';
 import { type Fleet, startFleet } from './clients.ts';
 import { linesByTriple, reconcile } from './ledger.ts';
-import { collectorWith, recoveryMs, sinkOf, testDir, until } from './sinks.ts';
+import { collectorWith, createDatabase, recoveryMs, sinkOf, testDir, until } from './sinks.ts';
 import { epochsOf, influxLedger } from './topic-ledger.ts';
 
 const DB = 'metrics';
@@ -26,10 +26,7 @@ const PAUSE_MS = 5000;
 
 async function influxWithDatabase(): Promise<Influx1> {
   const influx = await startInflux1();
-  const policy = (name: string, days: number) =>
-    `CREATE RETENTION POLICY "${name}" ON "${DB}" DURATION ${days}d REPLICATION 1`;
-  const query = [`CREATE DATABASE "${DB}"`, `${policy('7_days', 7)} DEFAULT`, policy('90_days', 90)].join('; ');
-  await queryInflux1({ url: influx.url, query });
+  await createDatabase({ url: influx.url, db: DB });
   return influx;
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import type { App, Config } from '../app.ts';
+import { queryInflux1 } from '../services/index.ts';
 
 const WAIT_EVERY_MS = 50;
 
@@ -51,4 +52,12 @@ export async function recoveryMs(app: App, name: string): Promise<number> {
   const { points_stored: before } = await sinkOf(app, name);
   await until(async () => (await sinkOf(app, name)).points_stored > before);
   return performance.now() - since;
+}
+
+/** Makes a database as `setup influxdb` does, without means per minute. */
+export async function createDatabase({ url, db }: { url: string; db: string }): Promise<void> {
+  const policy = (name: string, days: number): string =>
+    `CREATE RETENTION POLICY "${name}" ON "${db}" DURATION ${days}d REPLICATION 1`;
+  const query = [`CREATE DATABASE "${db}"`, `${policy('7_days', 7)} DEFAULT`, policy('90_days', 90)].join('; ');
+  await queryInflux1({ url, query });
 }

@@ -119,8 +119,7 @@ describe.runIf(await available('influx1'))('InfluxDB 1.6', () => {
     await inTrouble(pump, 'retrying');
     expect(pump.stats.why).toContain('did not answer within 300 ms');
     const retries = pump.stats.retries;
-    await sleep(2500);
-    expect(pump.stats.retries).toBeGreaterThan(retries);
+    while (pump.stats.retries === retries) await sleep(20);
     server.resume();
     const backMs = performance.now();
     await reached(committed.length + 1);
