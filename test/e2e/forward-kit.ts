@@ -12,7 +12,7 @@ import { Lane, RecordKind } from '@metricstream/shared/journal/record.ts';
 import { silentLog } from '@metricstream/shared/log.ts';
 import { onTestFinished } from 'vitest';
 import { type App, type Config, startForwarder } from '../app.ts';
-import { kafkaAdmin, queryInflux1 } from '../services/index.ts';
+import { kafkaAdmin } from '../services/index.ts';
 import { batchOf, POINTS_PER_BATCH } from './clients.ts';
 import { keyOf } from './ledger.ts';
 import { createDatabase, testDir, until } from './sinks.ts';
