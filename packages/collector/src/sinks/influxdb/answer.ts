@@ -62,21 +62,48 @@ export function answerIn(error: unknown): Answer | undefined {
 
 interface InfluxqlJson {
   error?: string;
-  results?: { error?: string; series?: InfluxqlSeries[] }[];
+  results?: ResultJson[];
 }
 
-/** @throws `failure` when the answer, or that of any statement, is an error. */
+interface ResultJson {
+  error?: string;
+  /** A series without rows has no `values`. */
+  series?: (Omit<InfluxqlSeries, 'values'> & { values?: unknown[][]; partial?: boolean })[];
+  partial?: boolean;
+}
+
+/** @throws `failure` when the answer, or that of any statement, is an error; `limit` when the server cut it short. */
 export function influxqlSeries(answer: Answer, body: Buffer, where: string): InfluxqlSeries[][] {
   if (answer.status !== 200) throw failure(where, answer);
   let json: InfluxqlJson;
   try {
-    json = parseExact(body.toString('utf8')) as InfluxqlJson;
+    json = asInfluxql(parseExact(body.toString('utf8')));
   } catch {
     throw failure(where, { status: answer.status, words: `no InfluxQL answer: ${body.toString('utf8', 0, 200)}` });
   }
   const words = json.error ?? json.results?.find(({ error }) => error !== undefined)?.error;
   if (words !== undefined) throw failure(where, { status: answer.status, words });
-  return (json.results ?? []).map(({ series = [] }) => series);
+  const results = json.results ?? [];
+  if (results.some(isCut))
+    throw new MetricStreamError(
+      'limit',
+      `${where} cuts answers short; set max-row-limit in [http] of its configuration to 0, or larger`,
+    );
+  return results.map(({ series = [] }) => series.map((one) => ({ ...one, values: one.values ?? [] })));
+}
+
+/** @throws when it has another form, as that of a server which is none. */
+function asInfluxql(json: unknown): InfluxqlJson {
+  const isObject = (one: unknown): one is object => typeof one === 'object' && one !== null;
+  const isResult = (one: unknown): boolean => isObject(one) && (!('series' in one) || Array.isArray(one.series));
+  if (!isObject(json) || ('results' in json && !(Array.isArray(json.results) && json.results.every(isResult))))
+    throw new TypeError('no results');
+  return json;
+}
+
+/** 1.x says it of the series that it cut, and of a statement's result whose rest is in another. */
+function isCut({ partial, series = [] }: ResultJson): boolean {
+  return partial === true || series.some((one) => one.partial === true);
 }
 
 /** JSON; a whole number beyond 2^53 becomes a bigint. */

@@ -1,6 +1,6 @@
 /** InfluxQL on a real 1.6; the API of 2.x; Flux answers as 2.x gives them. */
-import { describe, expect, it } from 'vitest';
-import { available, sharedInflux1, startInflux2StandIn } from '../../../../../test/services/index.ts';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { available, sharedInflux1, startInflux1, startInflux2StandIn } from '../../../../../test/services/index.ts';
 import { answerIn, createInfluxdbClient } from '../../../src/sinks/influxdb/client.ts';
 import { createDatabase, settingsFor1, settingsFor2 } from './helpers.ts';
 import { closed, failureOf, talk } from './talk.ts';
@@ -35,6 +35,21 @@ describe.runIf(await available('sharedInflux1'))('InfluxQL on a real 1.6', () =>
     expect(nowhere.message).toContain('database not found: nowhere');
     expect(nowhere.retryable).toBe(false);
     client.close();
+  });
+});
+
+describe.runIf(await available('influx1'))('InfluxQL on a real 1.6 with a limit of rows', () => {
+  it('fails when the answer was cut short', async () => {
+    const server = await startInflux1({ config: { 'http.max-row-limit': 5 } });
+    onTestFinished(() => server.stop());
+    const client = createInfluxdbClient(settingsFor1(server.url, await createDatabase(server.url)));
+    onTestFinished(() => client.close());
+    await client.write(Buffer.from(Array.from({ length: 8 }, (_, at) => `m v=${at} ${at + 1}\n`).join('')));
+    const [[found] = []] = await client.influxql('SELECT v FROM m LIMIT 4');
+    expect(found?.values.length).toBe(4);
+    const error = await failureOf(client.influxql('SELECT v FROM m'));
+    expect(error.code).toBe('limit');
+    expect(error.message).toContain('max-row-limit');
   });
 });
 
