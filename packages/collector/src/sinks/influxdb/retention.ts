@@ -1,11 +1,13 @@
 /**
  * How old a point may be. Owns what the server said of its retention; promises that a point the server would still take
- * is never held back, so the clocks of the two may differ by a minute; what falls between is told by the server's answer.
+ * is never held back, whatever the clock here says: the age counts by the server's own time, and while that is not known,
+ * or at the edge, the server's answer tells.
  */
 import type { CallOptions, InfluxdbClient } from './client.ts';
 import type { InfluxdbTarget } from './settings.ts';
 
 const ASK_INTERVAL_MS = 5 * 60_000;
+/** The `Date` of an answer may be a proxy's. */
 const MARGIN_MS = 60_000;
 const NANOS_PER_MS = 1_000_000n;
 
@@ -31,8 +33,10 @@ export function createRetention(client: InfluxdbClient, target: InfluxdbTarget):
       keepMs = (await askRetention(client, target, options).catch(() => undefined)) ?? 0;
     },
     floorUnixNano(nowUnixMs) {
-      if (keepMs === 0) return learnedUnixNano;
-      const floor = BigInt(Math.floor(nowUnixMs - keepMs - MARGIN_MS)) * NANOS_PER_MS;
+      const serverUnixMs = client.serverUnixMs();
+      if (keepMs === 0 || serverUnixMs === undefined) return learnedUnixNano;
+      const earlierMs = Math.min(nowUnixMs, serverUnixMs);
+      const floor = BigInt(Math.floor(earlierMs - keepMs - MARGIN_MS)) * NANOS_PER_MS;
       return floor > learnedUnixNano ? floor : learnedUnixNano;
     },
     learn(droppedUnixNano) {

@@ -1,5 +1,6 @@
 /** Points that the server would no longer keep: counted exactly, dropped with a reason, and never a dead letter. */
-import { describe, expect, it } from 'vitest';
+import { systemClock } from '@metricstream/shared/clock.ts';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { available, queryInflux1, sharedInflux1, startInflux2StandIn } from '../../../../../test/services/index.ts';
 import { createInfluxdbClient } from '../../../src/sinks/influxdb/client.ts';
 import { askRetention, createRetention } from '../../../src/sinks/influxdb/retention.ts';
@@ -15,6 +16,7 @@ import {
   settingsFor1,
   settingsFor2,
 } from './helpers.ts';
+import { talk } from './talk.ts';
 
 const SECOND = 1_000_000_000n;
 const HOUR = 3600n * SECOND;
@@ -112,6 +114,26 @@ describe.runIf(await available('sharedInflux1'))('points beyond what a real 1.6 
     expect(await ask('90m')).toBe(90 * 60_000);
     expect(await ask('1h', 'none')).toBeUndefined();
   });
+
+  it('are not asked for where the database has no retention policy at all', async () => {
+    const { url, database, settings } = await open('1h');
+    await queryInflux1({ url, query: `DROP RETENTION POLICY raw ON ${database}` });
+    const client = createInfluxdbClient(settings);
+    onTestFinished(() => client.close());
+    expect(await askRetention(client, settings.target)).toBeUndefined();
+  });
+
+  it('are told by its time, not by a clock here that is ahead or behind', async () => {
+    const nearly = HOUR - 300n * SECOND;
+    for (const aheadMs of [600_000, -600_000]) {
+      const { url, database, settings } = await open('1h');
+      const clock = { ...systemClock, unixMs: () => Date.now() + aheadMs };
+      const { write } = await openSink(settings, { clock });
+      const losses = lossesOf(await write(aged('a', 3n * HOUR, nearly, 0n), aged('b', nearly)));
+      expect(losses).toEqual([{ index: 0, points: 1, why: 'retention', dropped: 'retention' }]);
+      expect(await count(url, database)).toBe(5);
+    }
+  });
 });
 
 describe('what the server keeps', () => {
@@ -123,7 +145,11 @@ describe('what the server keeps', () => {
     const nowMs = Date.now();
     expect(retention.floorUnixNano(nowMs)).toBe(0n);
     await retention.refresh(0, {});
-    expect(retention.floorUnixNano(nowMs)).toBe(BigInt(nowMs - 3_600_000 - 60_000) * 1_000_000n);
+    const floorMs = Number(retention.floorUnixNano(nowMs + 600_000) / 1_000_000n) + 3_600_000 + 60_000;
+    // Not ahead of the server's time, whose seconds are whole.
+    expect(floorMs).toBeLessThanOrEqual(Date.now());
+    expect(floorMs).toBeGreaterThan(nowMs - 1000);
+    expect(retention.floorUnixNano(nowMs - 600_000)).toBe(BigInt(nowMs - 600_000 - 3_600_000 - 60_000) * 1_000_000n);
     retention.learn(BigInt(nowMs) * 1_000_000n);
     expect(retention.floorUnixNano(nowMs)).toBe(BigInt(nowMs) * 1_000_000n + 1n);
     server.token = 'another';
@@ -132,5 +158,23 @@ describe('what the server keeps', () => {
     await retention.refresh(300_000, {});
     expect(retention.floorUnixNano(nowMs)).toBe(0n);
     client.close();
+  });
+
+  it('is left to its answer while it does not say what time it is', async () => {
+    const target = { version: 2, org: 'o', bucket: 'b', rollupBucket: 'c', token: 't' } as const;
+    let sendDate = false;
+    const { client } = await talk(
+      (response) => {
+        response.sendDate = sendDate;
+        response.writeHead(200).end('{"buckets":[{"name":"b","retentionRules":[{"everySeconds":3600}]}]}');
+      },
+      { target },
+    );
+    const retention = createRetention(client, target);
+    await retention.refresh(0, {});
+    expect(retention.floorUnixNano(Date.now())).toBe(0n);
+    sendDate = true;
+    await client.ping();
+    expect(retention.floorUnixNano(Date.now())).toBeGreaterThan(0n);
   });
 });
