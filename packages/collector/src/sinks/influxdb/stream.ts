@@ -8,6 +8,8 @@ import type { BeginOptions, LineBatch, LineWriter } from './line-protocol.ts';
 
 /** The server is busy with one while the next is on its way; more only makes each wait longer. */
 const IN_FLIGHT_MAX = 2;
+/** After so many bodies within a limit that a server has set, one twice as long is tried. */
+const BODIES_PER_TRIAL = 128;
 
 /** Who settles bodies: resolves when the memory is free again, never rejects. */
 export interface BodySettler {
@@ -23,7 +25,7 @@ export interface LineStream {
   add(batch: LineBatch, options: BeginOptions): Promise<void>;
   /** Sends what is left and waits for all; more may be added afterwards. */
   drain(): Promise<void>;
-  /** The server takes no longer bodies than that. */
+  /** The server takes no longer bodies than that, now: once it has taken many, longer ones are tried again. */
   limitBodies(bytes: number): void;
 }
 
@@ -31,6 +33,7 @@ export function createLineStream(writer: LineWriter): LineStream {
   const spare: Body[] = [];
   const inFlight = new Set<Promise<void>>();
   let bodyBytesMax = BODY_BYTES_MAX;
+  let bodiesWithin = 0;
   let settler: BodySettler | undefined;
   let main: Body | undefined;
   let apart: Body | undefined;
@@ -48,11 +51,20 @@ export function createLineStream(writer: LineWriter): LineStream {
       spare.push(body);
       return;
     }
-    const settled = settler.settle(body).then(() => {
+    const settling = settler;
+    const settled = settling.settle(body).then(() => {
       inFlight.delete(settled);
       spare.push(body);
+      if (settling.stop === undefined) growBodies();
     });
     inFlight.add(settled);
+  }
+
+  /** The limit may have been a proxy's that is gone, or another server's. */
+  function growBodies(): void {
+    if (bodyBytesMax === BODY_BYTES_MAX || ++bodiesWithin < BODIES_PER_TRIAL) return;
+    bodiesWithin = 0;
+    bodyBytesMax = Math.min(2 * bodyBytesMax, BODY_BYTES_MAX);
   }
 
   async function fill(body: Body): Promise<Body> {
@@ -85,6 +97,7 @@ export function createLineStream(writer: LineWriter): LineStream {
     },
     limitBodies(bytes) {
       bodyBytesMax = Math.min(bodyBytesMax, bytes);
+      bodiesWithin = 0;
     },
   };
 }
