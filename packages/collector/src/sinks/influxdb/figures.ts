@@ -27,12 +27,12 @@ export const INFLUXDB_FIGURES = {
   },
   influxdb_means_recomputed_total: {
     kind: 'counter',
-    help: 'Minutes whose means were computed again after late points.',
+    help: 'Minutes of hosts whose means were computed again after late points.',
   },
   influxdb_rollup_seconds_total: { kind: 'counter', help: 'Time that computing means again took.' },
   influxdb_rollup_failures_total: {
     kind: 'counter',
-    help: 'Computations of means that failed, by why: retry (they come again), setup (nothing to write them to).',
+    help: 'Failed computations of means, by why: retry (come again), setup (nowhere to write to), timeout (left out).',
     labels: ['why'],
   },
 } as const satisfies Record<string, { kind: 'counter' | 'gauge'; help: string; labels?: readonly string[] }>;
@@ -46,6 +46,8 @@ export interface InfluxdbFigure {
 }
 
 export const WRITE_OUTCOMES = ['stored', 'refused', 'too_large', 'retry', 'halt'] as const;
+const ROLLUP_FAILURES = ['retry', 'setup', 'timeout'] as const;
+type RollupFailure = (typeof ROLLUP_FAILURES)[number];
 export type WriteOutcome = (typeof WRITE_OUTCOMES)[number];
 
 /** Half of how long a maximum is shown. */
@@ -58,7 +60,7 @@ export interface SinkStats {
   pointsRefused: number;
   lateMinutes: number;
   rollupMs: number;
-  rollupFailures: { retry: number; setup: number };
+  rollupFailures: Record<RollupFailure, number>;
   /** A write request has ended. */
   wrote(outcome: WriteOutcome, tookMs: number): void;
   figures(conflicts: number): InfluxdbFigure[];
@@ -85,7 +87,7 @@ export function createSinkStats(monotonicMs: () => number): SinkStats {
     pointsRefused: 0,
     lateMinutes: 0,
     rollupMs: 0,
-    rollupFailures: { retry: 0, setup: 0 },
+    rollupFailures: { retry: 0, setup: 0, timeout: 0 },
     wrote(outcome, tookMs) {
       turnWindow();
       writes[outcome]++;
@@ -109,8 +111,11 @@ export function createSinkStats(monotonicMs: () => number): SinkStats {
         { name: 'influxdb_conflicts', value: conflicts },
         { name: 'influxdb_means_recomputed_total', value: stats.lateMinutes },
         { name: 'influxdb_rollup_seconds_total', value: stats.rollupMs / 1000 },
-        { name: 'influxdb_rollup_failures_total', value: stats.rollupFailures.retry, labels: { why: 'retry' } },
-        { name: 'influxdb_rollup_failures_total', value: stats.rollupFailures.setup, labels: { why: 'setup' } },
+        ...ROLLUP_FAILURES.map((why) => ({
+          name: 'influxdb_rollup_failures_total' as const,
+          value: stats.rollupFailures[why],
+          labels: { why },
+        })),
       ];
     },
   };

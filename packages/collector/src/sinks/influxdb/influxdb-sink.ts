@@ -5,15 +5,17 @@
  */
 import { createSeriesSetCache, readBatch, type ReadBatch, type SeriesSetCache } from '@metricstream/proto/read.ts';
 import { type Clock, systemClock } from '@metricstream/shared/clock.ts';
-import { messageOf, MetricStreamError } from '@metricstream/shared/errors.ts';
+import { messageOf } from '@metricstream/shared/errors.ts';
 import { type Log, silentLog } from '@metricstream/shared/log.ts';
 import type { Delivery, Outcome, Sink } from '@metricstream/shared/pump/types.ts';
 import { createInfluxdbClient, type InfluxdbClient } from './client.ts';
 import { createConflicts } from './conflicts.ts';
 import { createSinkStats, type InfluxdbFigure } from './figures.ts';
-import { createLateMinutes, MINUTE_MS, type Rollup } from './late.ts';
+import { resourceTags } from './identity.ts';
+import { createLateMinutes, type Rollup } from './late.ts';
 import { createLineWriter } from './line-protocol.ts';
 import { createLossBook, type LossBook } from './losses.ts';
+import { createMeans } from './means.ts';
 import { createRetention } from './retention.ts';
 import { createSettler, type Settler, type Stop } from './settle.ts';
 import type { InfluxdbSettings } from './settings.ts';
@@ -21,8 +23,6 @@ import { createLineStream } from './stream.ts';
 
 /** Equal suspicious answers to one delivery before its bodies are taken apart. */
 const SUSPECT_MAX = 2;
-/** Of late minutes that a delivery gathers before they are computed. */
-const LATE_MINUTES_MAX = 4096;
 const NANOS_PER_MS = 1_000_000n;
 
 export interface InfluxdbSinkOptions {
@@ -40,51 +40,30 @@ export interface InfluxdbSink {
   figures(): InfluxdbFigure[];
 }
 
+interface NoteOptions {
+  index: number;
+  floorUnixNano: bigint;
+  nowMs: number;
+}
+
 export async function createInfluxdbSink(options: InfluxdbSinkOptions): Promise<InfluxdbSink> {
   const { settings, clock = systemClock, log = silentLog } = options;
   const { target } = settings;
   const client = createInfluxdbClient(settings);
-  const rollup = options.rollup?.(client);
   const stats = createSinkStats(clock.monotonicMs);
   const conflicts = createConflicts();
   const retention = createRetention(client, target);
   const late = createLateMinutes();
+  const rollup = options.rollup?.(client);
+  const means =
+    rollup === undefined ? undefined : createMeans({ rollup, late, stats, where: client.where, log, clock });
   const suspicion = createSuspicion();
   const seriesSets = createSeriesSetCache({ clientsMax: options.clientsMax });
-  let setupMissing = false;
   let book: LossBook = createLossBook();
   const writer = createLineWriter(settings.schema, (record, series, sweep, why) =>
     book.losePoint(record, { series, sweep, why }),
   );
   const stream = createLineStream(writer);
-
-  /** @returns why the delivery must come again, when a computation has failed. */
-  async function computeLate(signal: AbortSignal): Promise<Stop | undefined> {
-    for (const range of rollup === undefined ? [] : late.ranges()) {
-      const startMs = clock.monotonicMs();
-      try {
-        await rollup?.recompute(range.fromUnixMs, range.toUnixMs, signal);
-        stats.lateMinutes += (range.toUnixMs - range.fromUnixMs) / MINUTE_MS;
-        setupMissing = false;
-      } catch (error) {
-        if (signal.aborted) return { kind: 'retry', why: 'stopped before late means were computed', suspect: false };
-        const why = `${client.where}: the means of late minutes cannot be computed again: ${messageOf(error)}`;
-        if (!(error instanceof MetricStreamError) || error.retryable) {
-          stats.rollupFailures.retry++;
-          return { kind: 'retry', why, suspect: false };
-        }
-        stats.rollupFailures.setup++;
-        // Points are worth more than means: told once, until it works again.
-        if (!setupMissing) log.error('sink influxdb: late minutes keep the means they have', { why });
-        setupMissing = true;
-        break;
-      } finally {
-        stats.rollupMs += clock.monotonicMs() - startMs;
-      }
-    }
-    late.clear();
-    return undefined;
-  }
 
   async function writeAll(delivery: Delivery, settler: Settler, signal: AbortSignal) {
     const rejected: number[] = [];
@@ -93,7 +72,7 @@ export async function createInfluxdbSink(options: InfluxdbSinkOptions): Promise<
     const nowMs = clock.unixMs();
     const floorUnixNano = retention.floorUnixNano(nowMs);
     stream.begin(settler);
-    late.clear();
+    late.begin(keyOf(delivery));
     for (const [index, record] of delivery.records.entries()) {
       const batch = tryRead(record.body, seriesSets);
       if (typeof batch === 'string') {
@@ -102,26 +81,30 @@ export async function createInfluxdbSink(options: InfluxdbSinkOptions): Promise<
         continue;
       }
       book.agePoints(index, countBefore(batch, floorUnixNano));
-      if (rollup !== undefined) noteLate(batch.timesUnixNano, floorUnixNano, nowMs);
+      if (means !== undefined) noteLate(batch, { index, floorUnixNano, nowMs });
       await stream.add(batch, { index, floorUnixNano, apart: conflicts });
-      if (late.size >= LATE_MINUTES_MAX && settler.stop === undefined) {
+      if (late.full && settler.stop === undefined) {
         await stream.drain();
-        stop = settler.stop ?? (await computeLate(signal));
+        stop = settler.stop ?? (await means?.compute(signal));
       }
       stop ??= settler.stop;
       if (stop !== undefined) break;
     }
     await stream.drain();
     await settler.finish();
-    stop ??= settler.stop ?? (await computeLate(signal));
+    stop ??= settler.stop ?? (await means?.compute(signal));
     return { stop, rejected, rejectedWhy };
   }
 
-  function noteLate(times: BigUint64Array, floorUnixNano: bigint, nowMs: number): void {
+  function noteLate(batch: ReadBatch, { index, floorUnixNano, nowMs }: NoteOptions): void {
     const before = BigInt(nowMs - settings.lateMs) * NANOS_PER_MS;
     const from = BigInt(nowMs - settings.rollupKeepMs) * NANOS_PER_MS;
-    for (const time of times)
-      if (time < before && time >= from && time >= floorUnixNano) late.note(Number(time / NANOS_PER_MS));
+    let host: string | undefined;
+    for (const time of batch.timesUnixNano) {
+      if (time >= before || time < from || time < floorUnixNano) continue;
+      host ??= resourceTags(batch.clientId, batch.seriesSet.resource).get('host')!;
+      late.note(host, { unixMs: Number(time / NANOS_PER_MS), index });
+    }
   }
 
   async function write(delivery: Delivery, signal: AbortSignal): Promise<Outcome> {
@@ -146,6 +129,7 @@ export async function createInfluxdbSink(options: InfluxdbSinkOptions): Promise<
       const { kind, why, afterMs } = stop;
       return kind === 'halt' ? { kind, why } : { kind, why, afterMs };
     }
+    means?.end();
     stats.pointsAged += book.aged;
     stats.pointsRefused += book.refused;
     const losses = book.losses();
@@ -183,14 +167,16 @@ function countBefore({ timesUnixNano, values }: ReadBatch, floorUnixNano: bigint
   return points;
 }
 
+/** The same for a delivery that comes again. */
+function keyOf({ records, bytes }: Delivery): string {
+  const first = records[0];
+  return `${first?.clientId} ${first?.epoch} ${first?.seq} ${records.length} ${bytes}`;
+}
+
 /** Counts equal suspicious answers to a delivery that comes again and again. */
 function createSuspicion() {
   let of = '';
   let count = 0;
-  const keyOf = ({ records, bytes }: Delivery): string => {
-    const first = records[0];
-    return `${first?.clientId} ${first?.epoch} ${first?.seq} ${records.length} ${bytes}`;
-  };
   return {
     of: (delivery: Delivery): number => (keyOf(delivery) === of ? count : 0),
     note(delivery: Delivery, stop: Stop | undefined): void {

@@ -8,10 +8,11 @@
  *   in front. The lines of `seed` have the tag `metric_name` and those of `telegraf` never have, which tells them apart.
  * - A mean stands at its minute's beginning.
  */
+import { systemClock } from '@metricstream/shared/clock.ts';
 import { messageOf, MetricStreamError } from '@metricstream/shared/errors.ts';
 import { answerIn, type InfluxdbClient } from './client.ts';
 import { METRIC_NAME, SEED_MEASUREMENT, SEED_UNIT, SEED_VALUE } from './identity.ts';
-import { MINUTE_MS, type Rollup } from './late.ts';
+import { MINUTE_MS, RANGE_HOSTS_MAX, type Rollup } from './late.ts';
 import type { InfluxdbSettings, InfluxdbTarget, Schema } from './settings.ts';
 
 type Target1 = Extract<InfluxdbTarget, { version: 1 }>;
@@ -29,6 +30,8 @@ export interface Task {
   readonly flux: string;
 }
 
+/** The tag that every point has. */
+const HOST = 'host';
 /**
  * How far each run looks back beyond `late`: a point may be as old as that when its writing begins, the run that sees it
  * begins up to a minute later, its minute began up to a minute before it, and writing takes a while.
@@ -58,8 +61,13 @@ export function fluxText(text: string): string {
 
 interface MeanQuery {
   name: string;
-  /** @param during InfluxQL's condition on time; '' in a continuous query, which has its own. */
-  select(during: string): string;
+  /** @param where InfluxQL's condition on time and hosts; '' in a continuous query, which has its own and takes all. */
+  select(where: string): string;
+}
+
+/** A text of InfluxQL, which has no line ends. */
+function influxqlText(text: string): string {
+  return `'${text.replaceAll(/['\\]/g, String.raw`\$&`)}'`;
 }
 
 /** The means of 1.x, a query for each way of naming. */
@@ -71,15 +79,15 @@ function meanQueries(target: Target1, schema: Schema): MeanQuery[] {
   const isTelegraf = `${influxqlName(METRIC_NAME)} = ''`;
   const seed: MeanQuery = {
     name: 'cq_1min',
-    select: (during) =>
+    select: (where) =>
       `SELECT mean(${value}) AS ${value} INTO ${into}.${measurement} FROM ${from}.${measurement}` +
-      `${during === '' ? '' : ` WHERE ${during}`} GROUP BY time(1m), *`,
+      `${where === '' ? '' : ` WHERE ${where}`} GROUP BY time(1m), *`,
   };
   const telegraf: MeanQuery = {
     name: 'cq_1min_telegraf',
-    select: (during) =>
+    select: (where) =>
       `SELECT mean(*) INTO ${into}.:MEASUREMENT FROM ${from}./.*/` +
-      ` WHERE ${isTelegraf}${during === '' ? '' : ` AND ${during}`} GROUP BY time(1m), *`,
+      ` WHERE ${isTelegraf}${where === '' ? '' : ` AND ${where}`} GROUP BY time(1m), *`,
   };
   return { seed: [seed], telegraf: [telegraf], both: [seed, telegraf] }[schema];
 }
@@ -96,23 +104,37 @@ export function continuousQueries(target: Target1, settings: InfluxdbSettings): 
 }
 
 /** @returns the statements that compute the means of these minutes again on 1.x. */
-export function recomputeStatements(target: Target1, schema: Schema, { fromUnixMs, toUnixMs }: Minutes): string[] {
+export function recomputeStatements(target: Target1, schema: Schema, minutes: Minutes): string[] {
+  const { fromUnixMs, toUnixMs, hosts = [] } = minutes;
   const during = `time >= ${fromUnixMs}ms AND time < ${toUnixMs}ms`;
-  return meanQueries(target, schema).map(({ select }) => select(during));
+  // A measurement may have a field of that name.
+  const ofHosts = hosts.map((host) => `${influxqlName(HOST)}::tag = ${influxqlText(host)}`).join(' OR ');
+  const where = ofHosts === '' ? during : `${during} AND (${ofHosts})`;
+  return meanQueries(target, schema).map(({ select }) => select(where));
 }
 
-/** The means of 2.x. @param range what stands between the parentheses of Flux's `range`. */
-function meanFlux({ bucket, rollupBucket }: Target2, schema: Schema, range: string): string {
+interface FluxPart {
+  /** What stands between the parentheses of Flux's `range`. */
+  range: string;
+  /** All, where none are given. */
+  hosts?: readonly string[];
+}
+
+/** The means of 2.x. */
+function meanFlux({ bucket, rollupBucket }: Target2, schema: Schema, { range, hosts = [] }: FluxPart): string {
   const [measurement, value, unit] = [SEED_MEASUREMENT, SEED_VALUE, SEED_UNIT].map(fluxText);
   // The unit is a text, and has no mean.
   const wanted =
     schema === 'seed'
       ? `r._measurement == ${measurement} and r._field == ${value}`
       : `r._measurement != ${measurement} or r._field != ${unit}`;
+  // Only comparisons are left to the storage; `contains` would read all.
+  const ofHosts = hosts.map((host) => `r[${fluxText(HOST)}] == ${fluxText(host)}`).join(' or ');
   return [
     `from(bucket: ${fluxText(bucket)})`,
     `    |> range(${range})`,
     `    |> filter(fn: (r) => ${wanted})`,
+    ...(ofHosts === '' ? [] : [`    |> filter(fn: (r) => ${ofHosts})`]),
     `    |> aggregateWindow(every: 1m, fn: mean, createEmpty: false, timeSrc: "_start")`,
     `    |> to(bucket: ${fluxText(rollupBucket)})`,
     '',
@@ -130,26 +152,29 @@ export function downsamplingTask(target: Target2, settings: InfluxdbSettings): T
     '',
     'stop = date.truncate(t: now(), unit: 1m)',
     '',
-    meanFlux(target, settings.schema, range),
+    meanFlux(target, settings.schema, { range }),
   ].join('\n');
   return { name, flux };
 }
 
 /** @returns the script that computes the means of these minutes again on 2.x; what it writes is not its answer. */
-export function recomputeFlux(target: Target2, schema: Schema, { fromUnixMs, toUnixMs }: Minutes): string {
+export function recomputeFlux(target: Target2, schema: Schema, { fromUnixMs, toUnixMs, hosts }: Minutes): string {
   const [start, stop] = [fromUnixMs, toUnixMs].map((unixMs) => new Date(unixMs).toISOString());
-  return `${meanFlux(target, schema, `start: ${start}, stop: ${stop}`)}    |> filter(fn: (r) => false)\n`;
+  return `${meanFlux(target, schema, { range: `start: ${start}, stop: ${stop}`, hosts })}    |> filter(fn: (r) => false)\n`;
 }
 
-/** Whole minutes, [from, to). */
+/** Whole minutes, [from, to), of some hosts; without them of all. */
 export interface Minutes {
   readonly fromUnixMs: number;
   readonly toUnixMs: number;
+  readonly hosts?: readonly string[];
 }
 
 export function createRollup(settings: InfluxdbSettings, client: InfluxdbClient): Rollup {
   const { target, schema } = settings;
   const timeoutMs = Math.max(settings.timeoutMs, TIMEOUT_MS_MIN);
+  /** Minutes × hosts that the server is asked for at once: fewer after it could not, more after it was fast. */
+  let sizeMax = Number.POSITIVE_INFINITY;
 
   async function compute(minutes: Minutes, signal: AbortSignal): Promise<void> {
     if (target.version === 2) {
@@ -161,29 +186,59 @@ export function createRollup(settings: InfluxdbSettings, client: InfluxdbClient)
       await client.influxql(statement, { signal, timeoutMs });
   }
 
-  /** In halves where it takes too long. */
-  async function computeAll(minutes: Minutes, signal: AbortSignal): Promise<void> {
-    const { fromUnixMs, toUnixMs } = minutes;
+  /** @returns whether it was not too much. */
+  async function tryCompute(minutes: Minutes, signal: AbortSignal): Promise<boolean> {
+    const size = sizeOf(minutes);
+    const startMs = systemClock.monotonicMs();
     try {
       await compute(minutes, signal);
     } catch (error) {
-      const middle = fromUnixMs + Math.floor((toUnixMs - fromUnixMs) / MINUTE_MS / 2) * MINUTE_MS;
-      if (!isTooMuch(error) || middle === fromUnixMs) throw asLasting(error);
-      await computeAll({ fromUnixMs, toUnixMs: middle }, signal);
-      await computeAll({ fromUnixMs: middle, toUnixMs }, signal);
+      if (!isTooMuch(error)) throw asLasting(error);
+      sizeMax = Math.max(1, size / 4);
+      if (halvesOf(minutes).length > 0) return false;
+      throw isSlow(error) ? new MetricStreamError('timeout', messageOf(error)) : asLasting(error);
     }
+    if (systemClock.monotonicMs() - startMs < timeoutMs / 4) sizeMax = Math.max(sizeMax, size * 2);
+    return true;
+  }
+
+  async function computeAll(minutes: Minutes, signal: AbortSignal): Promise<void> {
+    const halves = halvesOf(minutes);
+    if (halves.length === 0 || sizeOf(minutes) <= sizeMax) if (await tryCompute(minutes, signal)) return;
+    for (const half of halves) await computeAll(half, signal);
   }
 
   return {
-    async recompute(fromUnixMs, toUnixMs, signal) {
-      await computeAll({ fromUnixMs, toUnixMs }, signal);
+    async recompute(fromUnixMs, toUnixMs, signal, hosts) {
+      await computeAll({ fromUnixMs, toUnixMs, hosts }, signal);
     },
   };
 }
 
+function sizeOf({ fromUnixMs, toUnixMs, hosts }: Minutes): number {
+  return ((toUnixMs - fromUnixMs) / MINUTE_MS) * (hosts?.length ?? RANGE_HOSTS_MAX);
+}
+
+/** Fewer hosts first: each costs more than each minute of it. @returns nothing for a minute of one host, or of all. */
+function halvesOf({ fromUnixMs, toUnixMs, hosts }: Minutes): Minutes[] {
+  if (hosts !== undefined && hosts.length > 1) {
+    const half = hosts.length >> 1;
+    return [hosts.slice(0, half), hosts.slice(half)].map((some) => ({ fromUnixMs, toUnixMs, hosts: some }));
+  }
+  const middle = fromUnixMs + Math.floor((toUnixMs - fromUnixMs) / MINUTE_MS / 2) * MINUTE_MS;
+  if (middle === fromUnixMs) return [];
+  return [
+    { fromUnixMs, toUnixMs: middle, hosts },
+    { fromUnixMs: middle, toUnixMs, hosts },
+  ];
+}
+
+function isSlow(error: unknown): boolean {
+  return error instanceof MetricStreamError && (error.code === 'timeout' || /query-timeout/.test(error.message));
+}
+
 function isTooMuch(error: unknown): boolean {
-  if (!(error instanceof MetricStreamError)) return false;
-  return error.code === 'timeout' || /max-select-(?:point|buckets)|query-timeout/.test(error.message);
+  return isSlow(error) || (error instanceof MetricStreamError && /max-select-/.test(error.message));
 }
 
 /** An error that comes again until somebody acts must not hold up the points. */
