@@ -4,7 +4,9 @@
  * and what hinders it is in the error. Everything goes to partition 0, in the order it was met.
  *
  * Key, value and headers are those of the message; beside them the headers `why`, `topic`, `partition` and `offset`, and for
- * a rejected record `sink`, and where only some of its points are meant `part-points` and `part-lines`.
+ * a rejected record `sink`, and where only some of its points are meant `part-points` and `part-lines`. What the topic takes
+ * in no other way goes without its value, and then without key and foreign headers: `value-left-out`, `key-left-out` and
+ * `headers-left-out` say how many bytes, and of the headers how many.
  */
 import { SCHEMA_VERSION } from '@metricstream/proto/encode.ts';
 import type { JournalRecord } from '@metricstream/shared/journal/record.ts';
@@ -40,6 +42,11 @@ export interface DeadLetterTopic extends DeadLetter {
   readonly stats: { poison: number; records: number; valuesLeftOut: number };
 }
 
+/** A message with the headers that came, and those of its being dead. */
+interface Letter extends OutMessage {
+  own: Readonly<Record<string, string>>;
+}
+
 export function createDeadLetterTopic(options: DeadLetterTopicOptions): DeadLetterTopic {
   const { client, topics, abort, log } = options;
   const stats = { poison: 0, records: 0, valuesLeftOut: 0 };
@@ -52,25 +59,25 @@ export function createDeadLetterTopic(options: DeadLetterTopicOptions): DeadLett
     return mine;
   }
 
-  async function send(messages: readonly OutMessage[]): Promise<void> {
+  async function send(letters: readonly Letter[]): Promise<void> {
+    const messages = letters.map(({ own, ...message }) => ({ ...message, headers: { ...message.headers, ...own } }));
     const outcome = await client.produce({ topic: topics.to, partition: PARTITION, messages }, abort);
     if (outcome.kind === 'stored') return;
-    const [first] = messages;
+    const [first] = letters;
     const divisible = outcome.kind === 'too_large' || outcome.kind === 'rejected';
-    if (divisible && messages.length > 1) {
-      const middle = messages.length >> 1;
-      await send(messages.slice(0, middle));
-      await send(messages.slice(middle));
-    } else if (outcome.kind === 'too_large' && first !== undefined && first.value.length > 0) {
+    const less = outcome.kind === 'too_large' && first !== undefined ? lessOf(first) : undefined;
+    if (divisible && letters.length > 1) {
+      const middle = letters.length >> 1;
+      await send(letters.slice(0, middle));
+      await send(letters.slice(middle));
+    } else if (less !== undefined) {
       // Nothing may pass it, so it must not stay: the message itself is still where its headers say.
-      log.error('a dead letter is kept without its value: the dead-letter topic takes no message so large', {
-        topic: topics.to,
-        ...first.headers,
-        bytes: first.value.length,
+      log.error('a dead letter is kept in part: the dead-letter topic takes no message so large', {
+        ...less.own,
+        'dead-letter-topic': topics.to,
       });
-      const headers = { ...first.headers, 'value-left-out': String(first.value.length) };
-      await send([{ ...first, value: new Uint8Array(0), headers }]);
-      stats.valuesLeftOut++;
+      await send([less]);
+      if (first !== undefined && first.value.length > 0) stats.valuesLeftOut++;
     } else {
       throw new Error(`dead-letter topic ${topics.to}: ${outcome.why}`);
     }
@@ -81,19 +88,19 @@ export function createDeadLetterTopic(options: DeadLetterTopicOptions): DeadLett
     return { why: text, topic: topics.from, partition: String(partition), offset: String(offset) };
   }
 
-  function poisonMessage(partition: number, { message, why }: Poison): OutMessage {
+  function poisonLetter(partition: number, { message, why }: Poison): Letter {
     return {
       key: message.key ?? '',
       value: message.value ?? new Uint8Array(0),
-      headers: { ...message.headers, ...originHeaders(why, partition, message.offset) },
+      headers: message.headers,
+      own: originHeaders(why, partition, message.offset),
     };
   }
 
-  function recordMessage(record: KafkaRecord, sink: string, why: string, part: LetterPart | undefined): OutMessage {
+  function recordLetter(record: KafkaRecord, sink: string, why: string, part: LetterPart | undefined): Letter {
     const { origin, epoch, seq, points } = record;
     const [first] = origin.messages;
-    const headers: Record<string, string> = {
-      ...first?.headers,
+    const own: Record<string, string> = {
       epoch: String(epoch),
       seq: String(seq),
       schema: String(SCHEMA_VERSION),
@@ -101,10 +108,10 @@ export function createDeadLetterTopic(options: DeadLetterTopicOptions): DeadLett
       sink,
       ...originHeaders(why, origin.partition, first?.offset ?? 0),
     };
-    if (origin.messages.length > 1) headers['offset-last'] = String(origin.messages.at(-1)?.offset);
-    if (part !== undefined) headers['part-points'] = String(part.points);
-    if (part?.text !== undefined) headers['part-lines'] = part.text.slice(0, PART_CHARS_MAX);
-    return { key: first?.key ?? record.clientId, value: record.body, headers };
+    if (origin.messages.length > 1) own['offset-last'] = String(origin.messages.at(-1)?.offset);
+    if (part !== undefined) own['part-points'] = String(part.points);
+    if (part?.text !== undefined) own['part-lines'] = part.text.slice(0, PART_CHARS_MAX);
+    return { key: first?.key ?? record.clientId, value: record.body, headers: first?.headers ?? {}, own };
   }
 
   return {
@@ -112,19 +119,32 @@ export function createDeadLetterTopic(options: DeadLetterTopicOptions): DeadLett
     put: (record, sink, why, part) =>
       inTurn(async () => {
         // The source gives no others.
-        await send([recordMessage(record as KafkaRecord, sink, why, part)]);
+        await send([recordLetter(record as KafkaRecord, sink, why, part)]);
         stats.records++;
       }),
     bury: (partition, poison) =>
       inTurn(async () => {
         while (poison.length > 0) {
-          const messages = firstRequest(poison).map((one) => poisonMessage(partition, one));
-          await send(messages);
-          poison.splice(0, messages.length);
-          stats.poison += messages.length;
+          const letters = firstRequest(poison).map((one) => poisonLetter(partition, one));
+          await send(letters);
+          poison.splice(0, letters.length);
+          stats.poison += letters.length;
         }
       }),
   };
+}
+
+/** @returns the letter without its value, or without all that is foreign; undefined when nothing is left to leave out. */
+function lessOf({ key, value, headers, own, ...rest }: Letter): Letter | undefined {
+  const empty = new Uint8Array(0);
+  if (value.length > 0)
+    return { ...rest, key, value: empty, headers, own: { ...own, 'value-left-out': String(value.length) } };
+  const names = Object.keys(headers).length;
+  if (key.length === 0 && names === 0) return undefined;
+  const leftOut: Record<string, string> = {};
+  if (key.length > 0) leftOut['key-left-out'] = String(key.length);
+  if (names > 0) leftOut['headers-left-out'] = String(names);
+  return { ...rest, key: '', value: empty, headers: {}, own: { ...own, ...leftOut } };
 }
 
 /** As many as one request may carry, one at least. */

@@ -1,11 +1,15 @@
-import { silentLog } from '@metricstream/shared/log.ts';
+import { type Log, silentLog } from '@metricstream/shared/log.ts';
 import { expect, test } from 'vitest';
 import type { OutMessage, ProduceOutcome, ProduceRequest } from '../../../src/sinks/kafka/client.ts';
+import { messageBytes } from '../../../src/sinks/kafka/messages.ts';
 import { createDeadLetterTopic } from '../../../src/sources/kafka/dead-letter-topic.ts';
 import { bodyOf, jsonOf, messageOf, never, newReader } from './kafka-source-kit.ts';
 
 /** A broker that answers as told, and keeps what it stored. */
-function broker(answer: (request: ProduceRequest) => ProduceOutcome = () => ({ kind: 'stored', baseOffset: 0 })) {
+function broker(
+  answer: (request: ProduceRequest) => ProduceOutcome = () => ({ kind: 'stored', baseOffset: 0 }),
+  log: Log = silentLog,
+) {
   const stored: OutMessage[] = [];
   const requests: number[] = [];
   let busy = false;
@@ -24,7 +28,7 @@ function broker(answer: (request: ProduceRequest) => ProduceOutcome = () => ({ k
     },
     topics: { to: 'metrics-dead', from: 'metrics-raw' },
     abort: never,
-    log: silentLog,
+    log,
   });
   return { deadLetters, stored, requests };
 }
@@ -95,6 +99,54 @@ test('letters that are too large together go one by one, and one that is too lar
     [60, '3', undefined],
   ]);
   expect(deadLetters.stats.valuesLeftOut).toBe(1);
+});
+
+const LARGE = 'x'.repeat(1000);
+
+/** A topic whose messages may have 500 bytes. */
+function narrow(log?: Log) {
+  return broker(
+    ({ messages }) =>
+      messages.reduce((sum, one) => sum + messageBytes(one), 0) > 500
+        ? { kind: 'too_large', why: 'too large' }
+        : { kind: 'stored', baseOffset: 0 },
+    log,
+  );
+}
+
+for (const [what, message, leftOut] of [
+  ['headers', { key: 'k', headers: { a: LARGE, offset: LARGE } }, { 'headers-left-out': '2', 'key-left-out': '1' }],
+  ['a key', { key: LARGE }, { 'key-left-out': '1000' }],
+  ['a key and no value', { key: LARGE, value: undefined }, { 'key-left-out': '1000', 'value-left-out': undefined }],
+] as const)
+  test(`poison that is too large by ${what} leaves all but our own headers out, and passes`, async () => {
+    const { deadLetters, stored } = narrow();
+    const poison = [5, 6, 7].map((offset) => ({
+      message: messageOf({ value: 'junk', ...(offset === 6 ? message : {}), offset }),
+      why: 'the reason',
+    }));
+    await deadLetters.bury(3, poison);
+    expect(poison).toEqual([]);
+    expect(stored.map(({ headers }) => headers['offset'])).toEqual(['5', '6', '7']);
+    const origin = { why: 'the reason', topic: 'metrics-raw', partition: '3', offset: '6' };
+    const headers = { 'value-left-out': '4', ...leftOut, ...origin };
+    expect(stored[1]).toEqual({ key: '', value: new Uint8Array(0), headers });
+  });
+
+test('what the log says of a letter in part has nothing of what came', async () => {
+  const said: string[] = [];
+  const log = { ...silentLog, error: (text: string, fields?: object) => void said.push(text + JSON.stringify(fields)) };
+  const { deadLetters } = narrow(log);
+  const message = messageOf({ key: 'secret', value: 'secret', headers: { secret: `secret ${LARGE}` }, offset: 6 });
+  await deadLetters.bury(3, [{ message, why: 'the reason' }]);
+  expect(said).toHaveLength(2);
+  expect(said.join()).toContain('"offset":"6"');
+  expect(said.join()).not.toContain('secret');
+});
+
+test('our own headers alone that are too large are an error', async () => {
+  const { deadLetters } = narrow();
+  await expect(deadLetters.bury(3, [{ message: messageOf({}), why: LARGE }])).rejects.toThrow('too large');
 });
 
 test('a rejected record goes as it came, with the sink’s words', async () => {
