@@ -54,13 +54,21 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
     const [client = 0, controller = 0, plain = 0] = free.slice(3 * id - 3);
     return { client, controller, plain: security === undefined ? client : plain };
   });
-  const clusterId = randomBytes(16).toString('base64url');
+  const clusterId = newClusterId();
   const dirs = await Promise.all(ids.map(() => serverDir('kafka')));
   const tls = security === 'tls' ? await makeKeystore(dirs[0] ?? '') : undefined;
   const nodes = await Promise.all(
     dirs.map((dir, index) => startNode({ id: index + 1, dir, ports, clusterId, options, tls })),
   );
   return clusterOf(nodes, { ports, tls });
+}
+
+/** 22 characters; as Kafka's own, never one that begins with `-`, which its tools would take for an option. */
+function newClusterId(): string {
+  for (;;) {
+    const id = randomBytes(16).toString('base64url');
+    if (!id.startsWith('-')) return id;
+  }
 }
 
 function clusterOf(nodes: Server[], { ports, tls }: { ports: NodePorts[]; tls?: Keystore }): KafkaCluster {

@@ -4,7 +4,7 @@
  * when it breaks, however that happens, kills the server and removes its directory.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +13,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 const readyPollMs = 20;
 const askMsMax = 2000;
 const stopMsMax = 5000;
+const pauseMsMax = 5000;
 const logTailLength = 4000;
 
 export interface ServerPlan {
@@ -36,7 +37,7 @@ export interface Server {
   start(): Promise<void>;
   /** SIGKILL, as a power cut would be to the process; resolves when it is gone. */
   kill9(): Promise<void>;
-  /** SIGSTOP: connections stay open, nothing is answered. */
+  /** SIGSTOP, and waits for it: connections stay open, nothing is answered. */
   pause(): void;
   /** SIGCONT. */
   resume(): void;
@@ -83,6 +84,15 @@ export function endLater(end: () => Promise<void>): () => Promise<void> {
   return once;
 }
 
+/** SIGSTOP only asks: a thread on another core may still answer for a moment. Waits until each has stopped. */
+function awaitStopped(pid: number): void {
+  const tasks = `/proc/${pid}/task`;
+  const stopped = (task: string): boolean => / T \d/.test(readFileSync(`${tasks}/${task}/stat`, 'utf8'));
+  for (const endMs = performance.now() + pauseMsMax; !readdirSync(tasks).every(stopped); ) {
+    if (performance.now() > endMs) throw new Error(`process ${pid} goes on after SIGSTOP`);
+  }
+}
+
 function createServer(plan: ServerPlan): Server {
   const { name, dir } = plan;
   const log = join(dir, 'server.log');
@@ -110,7 +120,10 @@ function createServer(plan: ServerPlan): Server {
       signal('SIGKILL');
       await running?.ended;
     },
-    pause: () => signal('SIGSTOP'),
+    pause() {
+      signal('SIGSTOP');
+      if (running !== undefined) awaitStopped(running.pid);
+    },
     resume: () => signal('SIGCONT'),
     async stop() {
       signal('SIGCONT');
