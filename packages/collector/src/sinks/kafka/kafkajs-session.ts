@@ -63,7 +63,8 @@ export async function openSession({ connection, first = 0, retries, log }: Sessi
   };
   const options: KafkaConfig = {
     clientId: 'metricstream',
-    brokers: seeds.map(({ alias, port }) => `${alias}:${port}`),
+    // Without any, kafkajs ends trying: on a connection that fails it tries on, as often as it was told.
+    brokers: () => (alive ? seeds.map(({ alias, port }) => `${alias}:${port}`) : []),
     ssl: tls !== undefined,
     // kafkajs writes into it, and what it writes holds on to the password.
     sasl: connection.sasl && ({ ...connection.sasl } as SASLOptions),

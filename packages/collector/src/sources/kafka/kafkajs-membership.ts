@@ -7,14 +7,14 @@
  */
 import { messageOf } from '@metricstream/shared/errors.ts';
 import type { Log } from '@metricstream/shared/log.ts';
-import kafkajs, { type Consumer, type EachBatchPayload, type KafkaMessage } from 'kafkajs';
+import kafkajs, { type Consumer, type EachBatchPayload } from 'kafkajs';
 import { foreignCodec } from '../../sinks/kafka/codecs.ts';
 import { createAdmin } from '../../sinks/kafka/kafkajs-admin.ts';
 import { absentReason, faultOf, haltReason, isAbsent } from '../../sinks/kafka/kafkajs-errors.ts';
 import { type KafkaSession, openSession, RETRY, within } from '../../sinks/kafka/kafkajs-session.ts';
 import type { KafkaConnection } from '../../sinks/kafka/settings.ts';
-import { beginFetch, unreadOf } from '../../sinks/kafka/unread.ts';
-import type { ConsumedBatch, ConsumedMessage } from './consumer.ts';
+import { beginFetch } from '../../sinks/kafka/unread.ts';
+import { type ArrivedBatch, arrived, type Blocked } from './kafkajs-arrived.ts';
 import { createWatch, type Watch } from './kafkajs-watch.ts';
 
 // kafkajs is CommonJS, and its names are not seen by Node's import.
@@ -34,11 +34,6 @@ const WATCH_MS = 500;
 /** A broker that is silent is left by then, and new partitions of the topic are seen. */
 const METADATA_MAX_AGE_MS = 5000;
 const LEAVE_MS = 4500;
-/** What a message weighs beside its bytes, so that empty ones weigh something. */
-const MESSAGE_OVERHEAD_BYTES = 64;
-
-export type ArrivedBatch = Omit<ConsumedBatch, 'topic' | 'generation'> & { fetchedOffset: number; end: number };
-
 export interface MembershipOptions {
   connection: KafkaConnection;
   group: string;
@@ -55,12 +50,6 @@ export interface MembershipOptions {
   onBatch(batch: ArrivedBatch): boolean;
   /** A partition begins with a message that is well and cannot be read; it comes again and again. */
   onBlocked(blocked: Blocked): void;
-}
-
-export interface Blocked {
-  partition: number;
-  offset: number;
-  why: string;
 }
 
 export interface Membership {
@@ -85,6 +74,8 @@ interface State {
   ended: boolean;
   /** In a generation that was joined while nothing was fetched. */
   joined: boolean;
+  /** Since the first join it fetches, and can be told to leave: before, kafkajs would only close its connections. */
+  readonly fetching: PromiseWithResolvers<void>;
   /** No fetch is under way: the next join is the first one, or follows a pause of them all. */
   paused: boolean;
   /** The next fetch shall fail, so that kafkajs pauses all of them and joins anew. */
@@ -101,6 +92,7 @@ export function startMembership(options: MembershipOptions): Membership {
     commitOffsets: undefined,
     ended: false,
     joined: false,
+    fetching: Promise.withResolvers(),
     paused: true,
     rejoin: false,
   };
@@ -146,13 +138,16 @@ export function startMembership(options: MembershipOptions): Membership {
     },
     stop: () => finish('closed'),
     async leave() {
+      const { consumer, session } = state;
       try {
-        const left = state.joined ? state.consumer?.disconnect() : undefined;
-        await within(LEAVE_MS, left ?? Promise.resolve(), 'leaving the group');
+        const left = state.joined ? state.fetching.promise.then(() => consumer?.disconnect()) : Promise.resolve();
+        await within(LEAVE_MS, left, 'leaving the group');
       } catch {
         // The group learns it from the missing heartbeats.
       }
-      state.session?.kill();
+      session?.kill();
+      // What it still tries ends by this.
+      void consumer?.disconnect().catch(() => undefined);
     },
   };
 }
@@ -200,6 +195,7 @@ function listen(consumer: Consumer, options: MembershipOptions, state: State, fi
   consumer.on(events.HEARTBEAT, () => watch.heartbeat(performance.now()));
   consumer.on(events.FETCH_START, () => {
     // The one way to have kafkajs look for the coordinator and keep its place in the group.
+    state.fetching.resolve();
     beginFetch((why) => options.log.error('kafka messages cannot be read', { topic: options.topic, why }));
     if (state.rejoin) throw Object.assign(new Error('joining anew'), { type: 'NOT_COORDINATOR_FOR_GROUP' });
   });
@@ -236,45 +232,4 @@ function reasonOf(error: unknown, { connection, topic }: MembershipOptions): str
   if (halt !== undefined) return `${halt.why}: ${halt.fix}`;
   if (isAbsent(fault)) return absentReason(topic);
   return fault.type === undefined ? messageOf(error) : `${fault.type}: ${fault.message}`;
-}
-
-/** What came, up to the first message that is well and cannot be read. */
-function arrived({ batch }: EachBatchPayload): { batch: ArrivedBatch; blocked: Blocked | undefined } {
-  const { partition } = batch;
-  const stop = batch.messages.findIndex(({ value }) => unreadOf(value)?.readable === true);
-  const at = batch.messages[stop];
-  const offset = Number(at?.offset);
-  const blocked = at && { partition, offset, why: unreadOf(at.value)?.why ?? '' };
-  const messages = (at ? batch.messages.slice(0, stop) : batch.messages).map(toConsumed);
-  let bytes = messages.length * MESSAGE_OVERHEAD_BYTES;
-  for (const { key, value, headers } of messages) {
-    bytes += (key?.length ?? 0) + (value?.length ?? 0);
-    for (const [name, text] of Object.entries(headers)) bytes += name.length + text.length;
-  }
-  const arrivedBatch = {
-    partition,
-    messages,
-    bytes,
-    nextOffset: at ? offset : Number(batch.lastOffset()) + 1,
-    // In every batch of kafkajs, and missing in its types.
-    fetchedOffset: Number((batch as typeof batch & { fetchedOffset: string }).fetchedOffset),
-    end: Number(batch.highWatermark),
-  };
-  return { batch: arrivedBatch, blocked };
-}
-
-function toConsumed({ offset, timestamp, key, value, headers = {} }: KafkaMessage): ConsumedMessage {
-  const texts = Object.entries(headers).map(([name, one]) => [
-    name,
-    String((Array.isArray(one) ? one.at(-1) : one) ?? ''),
-  ]);
-  const unread = unreadOf(value);
-  return {
-    offset: Number(offset),
-    timestampMs: Number(timestamp),
-    key: key ?? undefined,
-    value: unread ? undefined : (value ?? undefined),
-    headers: Object.fromEntries(texts),
-    ...(unread && { unread: unread.why }),
-  };
 }
