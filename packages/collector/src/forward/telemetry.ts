@@ -56,7 +56,7 @@ function deliveryFill(metrics: Metrics): Fill {
     ],
     [
       'messages_poison_total',
-      'Messages that are neither a batch nor JSON, now in the dead-letter topic.',
+      'Messages that are neither a batch nor JSON, or too large to be read, now in the dead-letter topic.',
       ({ deadLetters }) => deadLetters.poison,
     ],
     [
