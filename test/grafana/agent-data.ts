@@ -4,7 +4,11 @@ import { createSamplers, SAMPLER_DEFAULTS } from '../../packages/agent/src/sampl
 import { createSweeper } from '../../packages/agent/src/samplers/run-samplers.ts';
 import { createSeriesSetCache, readBatch, type ReadBatch } from '@metricstream/proto/read.ts';
 import { silentLog } from '@metricstream/shared/log.ts';
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { cacheDir } from '../services/cache.ts';
 
 /** The kernel counts CPU time in ticks of 10 ms. */
 const PAUSE_MS = 200;
@@ -48,10 +52,25 @@ export async function agentBatches(options: AgentDataOptions): Promise<ReadBatch
   await sweeper.sweep();
   for (let at = sweeps - 1; at >= 0; at--) {
     await delay(PAUSE_MS);
+    await writeToDisk();
     const sweep = await sweeper.sweep();
     batcher.add({ ...sweep, timeUnixNano: BigInt(lastUnixMs - at * everyMs) * 1_000_000n });
   }
   sweeper.close();
   const cache = createSeriesSetCache({ clientsMax: 10 });
   return bodies.map((body) => readBatch(body, cache));
+}
+
+/** A disk that nobody asks for anything has no latency to show. In the checkout, since a temporary directory may be memory. */
+async function writeToDisk(): Promise<void> {
+  await mkdir(cacheDir, { recursive: true });
+  const path = join(cacheDir, `disk-${process.pid}`);
+  const file = await open(path, 'w');
+  try {
+    await file.write(randomBytes(64 * 1024));
+    await file.sync();
+  } finally {
+    await file.close();
+    await rm(path);
+  }
 }

@@ -181,7 +181,7 @@ function influxdbPanels(): PanelSpec[] {
       targets: [
         target(`sum(${rate(collector('influxdb_points_refused_total'))})`, 'points refused'),
         target(`sum(${rate(collector('influxdb_points_beyond_retention_total'))})`, 'points beyond retention'),
-        target(`sum(${rate(collector('influxdb_means_recomputed_total'))})`, 'minutes computed again'),
+        target(`sum(${rate(collector('influxdb_means_recomputed_total'))})`, 'minutes of hosts computed again'),
       ],
     },
   ];

@@ -87,7 +87,7 @@ export interface KafkaConsumer {
   /**
    * Passes everything of the batch's partition before `nextOffset` (default: the whole batch), durably in the group. Ascending
    * within a partition. False: the partition is not ours any more, or was lost while trying, or the signal was aborted;
-   * the messages come again. A batch is held until its last offset is committed or its partition lost.
+   * the messages come again, unless only the broker's answer was lost: so store first. A batch is held until its last offset is committed or its partition lost.
    */
   commit(batch: ConsumedBatch, options?: { nextOffset?: number; signal?: AbortSignal }): Promise<boolean>;
   figures(): KafkaConsumerFigures;

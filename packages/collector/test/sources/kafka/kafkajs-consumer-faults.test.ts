@@ -24,15 +24,29 @@ function startEater(brokers: readonly string[], { topic, group }: { topic: strin
   const stop = new AbortController();
   const eaten: number[][] = TWELVE.map(() => []);
   const stored: Promise<void>[] = TWELVE.map(() => Promise.resolve());
+  /** By partition: what is stored and not yet committed, and the commits under way. Slower than the writers, so one passes many. */
+  const newest: (ConsumedBatch | undefined)[] = [];
+  const committing: (Promise<void> | undefined)[] = [];
+  const commitNewest = async (partition: number): Promise<void> => {
+    for (let batch; (batch = newest[partition]) !== undefined; ) {
+      newest[partition] = undefined;
+      // Whether it says yes or no: a commit whose answer is lost may be one, and does not come again.
+      await consumer.commit(batch);
+    }
+    committing[partition] = undefined;
+  };
   const store = async (batch: ConsumedBatch, after: Promise<void> | undefined): Promise<void> => {
     await Promise.all([sleep(STORE_MS), after]);
-    if (!(await consumer.commit(batch))) return;
-    eaten[batch.partition]?.push(...batch.messages.map(({ value }) => Number(value)));
+    const { partition } = batch;
+    eaten[partition]?.push(...batch.messages.map(({ value }) => Number(value)));
+    newest[partition] = batch;
+    committing[partition] ??= commitNewest(partition);
   };
   const work = async (): Promise<void> => {
     for (let batch; (batch = await consumer.take(stop.signal)); )
       stored[batch.partition] = store(batch, stored[batch.partition]);
     await Promise.all(stored);
+    await Promise.all(committing);
   };
   const done = work();
   const end = async (): Promise<void> => {
