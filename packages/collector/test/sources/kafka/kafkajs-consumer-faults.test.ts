@@ -26,21 +26,23 @@ function startEater(brokers: readonly string[], { topic, group }: { topic: strin
   const stored: Promise<void>[] = TWELVE.map(() => Promise.resolve());
   /** By partition: what is stored and not yet committed, and the commits under way. Slower than the writers, so one passes many. */
   const newest: (ConsumedBatch | undefined)[] = [];
-  const committing: (Promise<void> | undefined)[] = [];
+  const committing: Promise<void>[] = TWELVE.map(() => Promise.resolve());
+  const busy = new Set<number>();
   const commitNewest = async (partition: number): Promise<void> => {
+    busy.add(partition);
     for (let batch; (batch = newest[partition]) !== undefined; ) {
       newest[partition] = undefined;
       // Whether it says yes or no: a commit whose answer is lost may be one, and does not come again.
       await consumer.commit(batch);
     }
-    committing[partition] = undefined;
+    busy.delete(partition);
   };
   const store = async (batch: ConsumedBatch, after: Promise<void> | undefined): Promise<void> => {
     await Promise.all([sleep(STORE_MS), after]);
     const { partition } = batch;
     eaten[partition]?.push(...batch.messages.map(({ value }) => Number(value)));
     newest[partition] = batch;
-    committing[partition] ??= commitNewest(partition);
+    if (!busy.has(partition)) committing[partition] = commitNewest(partition);
   };
   const work = async (): Promise<void> => {
     for (let batch; (batch = await consumer.take(stop.signal)); )
