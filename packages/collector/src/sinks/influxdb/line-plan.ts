@@ -5,6 +5,7 @@
  */
 import type { SeriesSet } from '@metricstream/proto/read.ts';
 import { NUMBER_BYTES_MAX } from '../jsonl/number.ts';
+import { createSetCache } from '../set-cache.ts';
 import {
   escapeTag,
   lineKey,
@@ -56,33 +57,13 @@ export interface LinePlan {
   nameOf(field: number): { measurement: string; field: string };
 }
 
-interface Kept {
-  clientId: string;
-  plan: LinePlan;
-  bytes: number;
-}
-
 /** @returns what gives the plan for a client's set, from the cache where it can. */
 export function createPlanCache(schema: Schema): (clientId: string, set: SeriesSet) => LinePlan {
-  /** Two generations: what was not used while the young one filled up is forgotten with the old one. */
-  let young = new Map<SeriesSet, Kept>();
-  let old = new Map<SeriesSet, Kept>();
-  let youngBytes = 0;
-  return (clientId, set) => {
-    const recent = young.get(set);
-    if (recent?.clientId === clientId) return recent.plan;
-    const earlier = old.get(set);
-    const kept = earlier?.clientId === clientId ? earlier : buildPlan(clientId, set, schema);
-    if (kept.bytes > PLAN_BYTES_MAX) return kept.plan;
-    if (youngBytes + kept.bytes > CACHE_BYTES_MAX / 2) {
-      old = young;
-      young = new Map();
-      youngBytes = 0;
-    }
-    young.set(set, kept);
-    youngBytes += kept.bytes;
-    return kept.plan;
-  };
+  return createSetCache({
+    bytesMax: CACHE_BYTES_MAX,
+    setBytesMax: PLAN_BYTES_MAX,
+    make: (clientId, set) => buildPlan(clientId, set, schema),
+  });
 }
 
 /** One line while the plan is made. */
@@ -93,7 +74,7 @@ interface Sketch {
   unit: string | undefined;
 }
 
-function buildPlan(clientId: string, set: SeriesSet, schema: Schema): Kept {
+function buildPlan(clientId: string, set: SeriesSet, schema: Schema): { made: LinePlan; bytes: number } {
   const shared = resourceTags(clientId, set.resource);
   const seed = schema === 'telegraf' ? [] : set.series.map(({ unit }, at) => ({ series: at, fields: [at], unit }));
   const sketches: Sketch[] = schema === 'seed' ? seed : [...seed, ...groupSeries(set)];
@@ -134,7 +115,7 @@ function buildPlan(clientId: string, set: SeriesSet, schema: Schema): Kept {
       return telegrafField(set.series[fields.series[field]!]!.name);
     },
   };
-  return { clientId, plan, bytes };
+  return { made: plan, bytes };
 }
 
 /** Series of one measurement with the same labels share a line. */

@@ -1,9 +1,10 @@
 /**
- * The constant bytes of a client's lines. Owns their cache and its bound; promises that a set of series whose bytes
+ * The constant bytes of a client's lines. Owns how they are made and what may be kept; promises that a set of series whose bytes
  * would be out of proportion (a batch may name the same long label ten thousand times) is put together line by line
  * instead of kept, so that no client decides how much memory the sink takes.
  */
 import type { SeriesSet } from '@metricstream/proto/read.ts';
+import { createSetCache } from '../set-cache.ts';
 
 /** Of one set; 16,384 series of common length take 3 MiB. */
 const SET_BYTES_MAX = 8 * 1024 * 1024;
@@ -28,10 +29,6 @@ export interface SetParts {
 /** @returns what gives the parts for a client's set, from the cache where it can. */
 export function createPartsCache(): (clientId: string, set: SeriesSet) => SetParts {
   const names = new Map<string, Uint8Array>();
-  /** Two generations: what was not used while the young one filled up is forgotten with the old one. */
-  let young = new Map<SeriesSet, Kept>();
-  let old = new Map<SeriesSet, Kept>();
-  let youngBytes = 0;
 
   function nameBytes(name: string): Uint8Array {
     const known = names.get(name);
@@ -42,30 +39,16 @@ export function createPartsCache(): (clientId: string, set: SeriesSet) => SetPar
     return bytes;
   }
 
-  return (clientId, set) => {
-    const recent = young.get(set);
-    if (recent?.clientId === clientId) return recent.parts;
-    const earlier = old.get(set);
-    const kept = earlier?.clientId === clientId ? earlier : buildParts(clientId, set, nameBytes);
-    if (kept.bytes > SET_BYTES_MAX) return kept.parts;
-    if (youngBytes + kept.bytes > CACHE_BYTES_MAX / 2) {
-      old = young;
-      young = new Map();
-      youngBytes = 0;
-    }
-    young.set(set, kept);
-    youngBytes += kept.bytes;
-    return kept.parts;
-  };
+  return createSetCache({
+    bytesMax: CACHE_BYTES_MAX,
+    setBytesMax: SET_BYTES_MAX,
+    make: (clientId, set) => buildParts(clientId, set, nameBytes),
+  });
 }
 
-interface Kept {
-  clientId: string;
-  parts: SetParts;
-  bytes: number;
-}
+type Built = { made: SetParts; bytes: number };
 
-function buildParts(clientId: string, set: SeriesSet, nameBytes: (name: string) => Uint8Array): Kept {
+function buildParts(clientId: string, set: SeriesSet, nameBytes: (name: string) => Uint8Array): Built {
   const { client, tags } = resourceTexts(clientId, set.resource);
   const makeAfter = (at: number): Uint8Array => {
     const { unit, labels } = set.series[at]!;
@@ -79,7 +62,7 @@ function buildParts(clientId: string, set: SeriesSet, nameBytes: (name: string) 
     bytes += part.length + SERIES_OVERHEAD_BYTES;
     after.push(part);
   }
-  return { clientId, bytes, parts: { before, after, makeAfter, tags } };
+  return { made: { before, after, makeAfter, tags }, bytes };
 }
 
 function resourceTexts(clientId: string, resource: SeriesSet['resource']): { client: string; tags: string } {
