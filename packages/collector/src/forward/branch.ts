@@ -2,11 +2,12 @@
  * One sink of the forwarder with all it stands on: a consumer group of its own, a pump, the dead-letter topic. Owns their
  * wiring and their end, and promises that branches share nothing: a sink that is away holds up its own group only.
  */
+import { addDropped } from '@metricstream/shared/journal/cursor.ts';
 import type { WireLimits } from '@metricstream/proto/limits.ts';
 import { messageOf } from '@metricstream/shared/errors.ts';
 import { type Log, throttled } from '@metricstream/shared/log.ts';
 import { createPump, type PumpStats } from '@metricstream/shared/pump/pump.ts';
-import type { Committed, Outcome, Sink } from '@metricstream/shared/pump/types.ts';
+import type { Outcome, Sink } from '@metricstream/shared/pump/types.ts';
 import { SINK_BACKOFF } from '../sinks/context.ts';
 import { openKafka } from '../sinks/kafka/kafkajs.ts';
 import type { KafkaSettings } from '../sinks/kafka/settings.ts';
@@ -65,7 +66,8 @@ export function startBranch(options: BranchOptions): Branch {
     abort: abort.signal,
     beforeCommit(done) {
       open.beforeCommit?.(done);
-      addDropped(dropped, done);
+      for (const [reason, points] of Object.entries(done.pointsDropped))
+        addDropped({ pointsDropped: dropped }, reason, points);
     },
   });
   const writes = newWrites();
@@ -113,10 +115,6 @@ export function startBranch(options: BranchOptions): Branch {
       open.release();
     },
   };
-}
-
-function addDropped(dropped: Record<string, number>, { pointsDropped }: Committed): void {
-  for (const [reason, points] of Object.entries(pointsDropped)) dropped[reason] = (dropped[reason] ?? 0) + points;
 }
 
 /** The sink, and a count of what its writes came to. */

@@ -3,7 +3,7 @@
  * configuration must have for that, and says what to add where it has not.
  */
 import type { Verb } from '@metricstream/shared/cli/program.ts';
-import { runUntilSignal } from '@metricstream/shared/cli/verbs.ts';
+import { configOption, runUntilSignal } from '@metricstream/shared/cli/verbs.ts';
 import { faultLine } from '@metricstream/shared/config/fault.ts';
 import { loadConfig } from '@metricstream/shared/config/load.ts';
 import { MetricStreamError } from '@metricstream/shared/errors.ts';
@@ -16,8 +16,7 @@ export function forwardVerb(): Verb<{ config: string }> {
     name: 'forward',
     summary: 'Read the Kafka topic and write it to InfluxDB, JSONL files, or both, until SIGTERM or Ctrl-C',
     examples: [`forward -c ${collectorSpec.defaultPath}`],
-    define: (command) =>
-      void command.option('-c, --config <file>', 'the configuration file', collectorSpec.defaultPath),
+    define: (command) => void configOption(command, collectorSpec),
     run({ config: path }) {
       const { config, warnings } = loadConfig(path, collectorSpec);
       assertForwardable(path, config);

@@ -5,10 +5,10 @@
  */
 import { MetricStreamError } from '@metricstream/shared/errors.ts';
 import { type Answer, answerIn, type InfluxdbClient, type InfluxqlSeries } from '../sinks/influxdb/client.ts';
+import { goDurationMs } from '../sinks/influxdb/retention.ts';
 import { downsamplingTask, influxqlName } from '../sinks/influxdb/rollup.ts';
 import type { InfluxdbSettings, InfluxdbTarget } from '../sinks/influxdb/settings.ts';
 import type { Found1, Found2 } from './influxdb-plan.ts';
-import { printedDurationMs } from './influxdb-text.ts';
 
 export async function readInfluxdb(settings: InfluxdbSettings, client: InfluxdbClient): Promise<Found1 | Found2> {
   const { target } = settings;
@@ -57,7 +57,7 @@ function rowsOf(series: InfluxqlSeries | undefined): Record<string, unknown>[] {
 }
 
 function durationOf(text: string): number {
-  const ms = printedDurationMs(text);
+  const ms = goDurationMs(text);
   if (ms !== undefined) return ms;
   throw new MetricStreamError('unreachable', `InfluxDB names a retention of ${JSON.stringify(text)}: no duration`);
 }

@@ -8,12 +8,6 @@ export function durationText(ms: number): string {
   return `${Math.ceil(ms / 1000)}s`;
 }
 
-/** @returns a duration as InfluxDB 1.x prints it (`168h0m0s`, `0s`) in ms; undefined when it is none. */
-export function printedDurationMs(text: string): number | undefined {
-  if (!/^(?:\d+[hms])+$/.test(text)) return undefined;
-  return [...text.matchAll(/(\d+)([hms])/g)].reduce((sum, [, count, unit]) => sum + msOf(count!, unit!), 0);
-}
-
 function msOf(count: string, unit: string): number {
   return Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS];
 }

@@ -67,9 +67,10 @@ export async function askRetention(
   return bucket === undefined ? undefined : (bucket.retentionRules?.[0]?.everySeconds ?? 0) * 1000;
 }
 
-/** A duration as Go prints it: `168h0m0s`, `0s`. */
-function goDurationMs(text: string): number | undefined {
-  const [whole, hours = '0', minutes = '0', seconds = '0'] = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/.exec(text) ?? [];
+/** @returns a duration as InfluxDB 1.x prints it (`168h0m0s`, `0s`) in ms; undefined when it is none. */
+export function goDurationMs(text: string): number | undefined {
+  const [whole, hours = '0', minutes = '0', seconds = '0'] =
+    /^(?=\d)(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/.exec(text) ?? [];
   if (whole === undefined) return undefined;
   return ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000;
 }

@@ -94,6 +94,3 @@ export interface KafkaConsumer {
   /** Leaves the group; takes 5 s at most. */
   close(): Promise<void>;
 }
-
-/** Joins the group and stays in it until `close`. Returns at once; connecting goes on by itself. */
-export type OpenKafkaConsumer = (options: KafkaConsumerOptions) => KafkaConsumer;

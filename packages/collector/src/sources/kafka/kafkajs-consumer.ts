@@ -30,6 +30,7 @@ const LOOK_MS = 2000;
 const BLOCKED_REST_MS = 5000;
 const LOG_EVERY_MS = 30_000;
 
+/** Joins the group and stays in it until `close`. Returns at once; connecting goes on by itself. */
 export function openKafkaConsumer(options: KafkaConsumerOptions): KafkaConsumer {
   const { group, topic, log } = options;
   const seldom = throttled(log, LOG_EVERY_MS);
