@@ -59,3 +59,20 @@ export interface Ack {
   /** True when this triple was already known. */
   duplicate: boolean;
 }
+
+/**
+ * What a client may do after a no: `quota`, `busy`: the same bytes again, later; `never`: not these bytes; `auth`: not
+ * with these credentials. `unspecified`: what the status says.
+ */
+export type RetryClass = 'unspecified' | 'quota' | 'busy' | 'never' | 'auth';
+
+/** What a collector says no with; the same message on the wire as an Ack, other fields of it. */
+export interface Refusal {
+  retryClass: RetryClass;
+  /** Why, for people: one line. */
+  message: string;
+  /** To wait at least; 0: nothing is said. */
+  retryAfterMs: number;
+  /** The limit that was met, for people, such as `requests: 100/s`; '' when it was none. */
+  limit: string;
+}

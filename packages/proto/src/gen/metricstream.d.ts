@@ -63,12 +63,20 @@ export namespace metricstream {
     contiguousSeq?: number | Bits64;
     receivedUnixMs?: number | Bits64;
     duplicate?: boolean;
+    retryClass?: number;
+    message?: string;
+    retryAfterMs?: number | Bits64;
+    limit?: string;
   }
   class Ack {
     durable: number;
     contiguousSeq: Bits64;
     receivedUnixMs: Bits64;
     duplicate: boolean;
+    retryClass: number;
+    message: string;
+    retryAfterMs: Bits64;
+    limit: string;
     static encode(message: IAck): { finish(): Uint8Array };
     static decode(bytes: Uint8Array): Ack;
   }

@@ -430,6 +430,10 @@ export const metricstream = $root.metricstream = (() => {
         Ack.prototype.contiguousSeq = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
         Ack.prototype.receivedUnixMs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
         Ack.prototype.duplicate = false;
+        Ack.prototype.retryClass = 0;
+        Ack.prototype.message = "";
+        Ack.prototype.retryAfterMs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+        Ack.prototype.limit = "";
 
         Ack.encode = function (message, writer, _depth) {
             if (!writer)
@@ -446,6 +450,14 @@ export const metricstream = $root.metricstream = (() => {
                 writer.uint32(24).uint64(message.receivedUnixMs);
             if (message.duplicate != null && $Object.hasOwnProperty.call(message, "duplicate") && message.duplicate !== false)
                 writer.uint32(32).bool(message.duplicate);
+            if (message.retryClass != null && $Object.hasOwnProperty.call(message, "retryClass") && message.retryClass !== 0)
+                writer.uint32(88).int32(message.retryClass);
+            if (message.message != null && $Object.hasOwnProperty.call(message, "message") && message.message !== "")
+                writer.uint32(98).string(message.message);
+            if (message.retryAfterMs != null && $Object.hasOwnProperty.call(message, "retryAfterMs") && (typeof message.retryAfterMs === "object" ? message.retryAfterMs.low || message.retryAfterMs.high : message.retryAfterMs !== 0))
+                writer.uint32(104).uint64(message.retryAfterMs);
+            if (message.limit != null && $Object.hasOwnProperty.call(message, "limit") && message.limit !== "")
+                writer.uint32(114).string(message.limit);
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
@@ -515,6 +527,42 @@ export const metricstream = $root.metricstream = (() => {
                             delete message.duplicate;
                         continue;
                     }
+                case 11: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.int32())
+                            message.retryClass = value;
+                        else
+                            delete message.retryClass;
+                        continue;
+                    }
+                case 12: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.message = value;
+                        else
+                            delete message.message;
+                        continue;
+                    }
+                case 13: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                            message.retryAfterMs = value;
+                        else
+                            delete message.retryAfterMs;
+                        continue;
+                    }
+                case 14: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.limit = value;
+                        else
+                            delete message.limit;
+                        continue;
+                    }
                 }
                 reader.skipType(wireType, _depth, tag);
                 if (!reader.discardUnknown) {
@@ -538,6 +586,16 @@ export const metricstream = $root.metricstream = (() => {
             values[valuesById[1] = "DURABLE_MEMORY"] = 1;
             values[valuesById[2] = "DURABLE_JOURNAL"] = 2;
             values[valuesById[3] = "DURABLE_FORWARDED"] = 3;
+            return values;
+        })();
+
+        Ack.RetryClass = (function() {
+            const valuesById = $Object.create(null), values = $Object.create(valuesById);
+            values[valuesById[0] = "RETRY_CLASS_UNSPECIFIED"] = 0;
+            values[valuesById[1] = "RETRY_CLASS_QUOTA"] = 1;
+            values[valuesById[2] = "RETRY_CLASS_BUSY"] = 2;
+            values[valuesById[3] = "RETRY_CLASS_NEVER"] = 3;
+            values[valuesById[4] = "RETRY_CLASS_AUTH"] = 4;
             return values;
         })();
 
