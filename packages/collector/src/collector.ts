@@ -15,16 +15,18 @@ import { bringCursorBack } from '@metricstream/shared/journal/cursor.ts';
 import type { DurablePosition } from '@metricstream/shared/journal/position.ts';
 import { createDurablePosition } from '@metricstream/shared/journal/position.ts';
 import { lockDirectory } from '@metricstream/shared/journal/lock.ts';
-import type { Lifecycle, Step } from '@metricstream/shared/lifecycle.ts';
+import type { Reloadable, Step } from '@metricstream/shared/lifecycle.ts';
 import { createLifecycle } from '@metricstream/shared/lifecycle.ts';
 import type { Log } from '@metricstream/shared/log.ts';
 import type { DecisionsView } from './admin/decisions.ts';
 import { openDecisionsView } from './admin/decisions.ts';
+import { createAddresses } from './admission/addresses.ts';
 import { createClientTable, openClientTable } from './admission/client-table.ts';
 import { adminRoutes } from './admin/routes.ts';
 import type { StatusParts } from './admin/status.ts';
 import { collectorStatus } from './admin/status.ts';
 import type { CollectorConfig } from './config.ts';
+import { type FrontDoor, openFrontDoor } from './front-door.ts';
 import type { IngestWorkers } from './ingest/start.ts';
 import { startIngestWorkers } from './ingest/start.ts';
 import { ingestSettings } from './ingest/settings.ts';
@@ -42,6 +44,9 @@ const DRAIN_MS = 10_000;
 /** With `ack: memory` nobody waits for the sync: how long a batch may be in memory only, beside the sync itself. */
 const MEMORY_LINGER_MS = 10;
 
+/** How old the answer of /readyz may be on the ingest port. */
+const READY_EVERY_MS = 250;
+
 /** What is running; each field is set by its step. */
 interface Parts {
   lock?: { release(): void };
@@ -49,15 +54,17 @@ interface Parts {
   sinks: SinkThread[];
   ingest?: IngestWorkers;
   admin?: AdminServer;
+  door?: FrontDoor;
   decisions?: DecisionsView;
   stopping: boolean;
 }
 
-export function createCollector({ config }: Loaded<CollectorConfig>, log: Log): Lifecycle {
+export function createCollector({ config }: Loaded<CollectorConfig>, log: Log): Reloadable {
   const parts: Parts = { sinks: [], stopping: false };
   const sinks = chosenSinks(config).map((chosen) => ({ ...chosen, position: createDurablePosition() }));
   const clientTable = createClientTable(config.limits.clientsMax);
   const steps: Step[] = [
+    doorStep(config, parts, log),
     directoryStep(config, parts),
     journalStep(config, parts, sinks, log),
     sinksStep(config, parts, sinks, log),
@@ -67,6 +74,7 @@ export function createCollector({ config }: Loaded<CollectorConfig>, log: Log): 
   const lifecycle = createLifecycle(steps, { log, stopDeadlineMs: STOP_DEADLINE_MS });
   return {
     start: () => lifecycle.start(),
+    reload: () => parts.door?.reload(),
     /** The last line of the log is the whole account. */
     async stop(reason) {
       const report = await lifecycle.stop(reason);
@@ -74,6 +82,14 @@ export function createCollector({ config }: Loaded<CollectorConfig>, log: Log): 
       if (status) log.info('stopped', { final: collectorStatus(status) });
       return report;
     },
+  };
+}
+
+function doorStep(config: CollectorConfig, parts: Parts, log: Log): Step {
+  return {
+    name: 'front door',
+    start: () => void (parts.door = openFrontDoor(config, log)),
+    stop: () => parts.door?.close(),
   };
 }
 
@@ -199,22 +215,42 @@ function adminStep(config: CollectorConfig, parts: Parts, log: Log): Step {
 }
 
 function ingestStep(config: CollectorConfig, parts: Parts, clientTable: SharedArrayBuffer, log: Log): Step {
+  const ready = new SharedArrayBuffer(4);
+  let publishing: NodeJS.Timeout | undefined;
   return {
     name: 'ingest',
     async start() {
       const { journal } = parts;
       if (!journal) return;
-      const settings = ingestSettings(config, clientTable, journal.doorbell);
+      const { doorbell } = journal;
+      const settings = ingestSettings(config, {
+        clientTable,
+        addresses: createAddresses(config.workers),
+        ready,
+        doorbell,
+        tokens: parts.door?.tokens ?? [],
+        tls: parts.door?.tls,
+      });
       parts.ingest = await startIngestWorkers(settings, journal.addRing, log);
       parts.decisions = openDecisionsView(parts.ingest.decisions, openClientTable(clientTable));
+      parts.door?.attach(parts.ingest);
+      publishing = setInterval(() => publishReady(parts, ready), READY_EVERY_MS).unref();
       log.info('listening', { address: listenText({ host: config.listen.host, port: parts.ingest.port }) });
     },
     async stop() {
       parts.stopping = true;
+      clearInterval(publishing);
+      publishReady(parts, ready);
       parts.decisions?.close();
       await parts.ingest?.stop(DRAIN_MS);
     },
   };
+}
+
+/** For /readyz of the ingest port, which workers answer by themselves. */
+function publishReady(parts: Parts, ready: SharedArrayBuffer): void {
+  const status = statusParts(parts);
+  Atomics.store(new Int32Array(ready), 0, status !== undefined && collectorStatus(status).ready ? 1 : 0);
 }
 
 /** @returns what the status is read from, or undefined before there is a journal. */

@@ -5,16 +5,13 @@
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import {
-  byteRateOrUnlimited,
   bytes,
   choice,
   directory,
   duration,
   flag,
-  integer,
   integerOr,
   listen,
-  rateOrUnlimited,
   text,
 } from '@metricstream/shared/config/leaves.ts';
 import { listenText } from '@metricstream/shared/config/listen.ts';
@@ -22,6 +19,15 @@ import type { ConfigSpec } from '@metricstream/shared/config/load.ts';
 import { LOG_FORMATS, LOG_LEVELS } from '@metricstream/shared/log.ts';
 import { z } from 'zod';
 import { check } from './config/checks.ts';
+import {
+  authSchema,
+  doorText,
+  limitsSchema,
+  shapeLimits,
+  shapeTls,
+  tlsSchema,
+  tokensFileSchema,
+} from './config/front-door.ts';
 import { influxdbSchema, shapeInfluxdb } from './config/influxdb.ts';
 import { kafkaSchema, shapeKafka } from './config/kafka.ts';
 import type { CollectorConfig, JsonlFiles } from './config/types.ts';
@@ -45,6 +51,9 @@ const jsonlFiles = {
 
 const schema = z.strictObject({
   listen: listen().prefault('127.0.0.1:7440'),
+  tls: tlsSchema.optional(),
+  auth: authSchema.optional(),
+  tokens_file: tokensFileSchema,
   admin: z.strictObject({ listen: listen().prefault('127.0.0.1:7441') }).prefault({}),
   state_dir: directory().prefault('/var/lib/metricstream/collector'),
   workers: integerOr('auto', { min: 1, max: WORKERS_MAX }).prefault('auto'),
@@ -56,27 +65,7 @@ const schema = z.strictObject({
       ring: bytes({ min: 64 * KiB, max: GiB }).prefault('32MiB'),
     })
     .prefault({}),
-  limits: z
-    .strictObject({
-      connections: integer({ min: 1, max: 1_000_000 }).prefault(10_000),
-      clients: integer({ min: 1, max: 1_048_576 }).prefault(16_384),
-      head: bytes({ min: KiB, max: 64 * KiB }).prefault('16KiB'),
-      body: bytes({ min: KiB, max: 16 * MiB }).prefault('1MiB'),
-      decompressed: bytes({ min: KiB, max: 16 * MiB }).prefault('4MiB'),
-      series_per_batch: integer({ min: 1, max: 1_000_000 }).prefault(10_000),
-      head_timeout: duration({ min: 100, max: 60 * SECOND }).prefault('10s'),
-      body_timeout: duration({ min: 100, max: 600 * SECOND }).prefault('30s'),
-      idle_timeout: duration({ min: 100, max: DAY }).prefault('75s'),
-      per_client: z
-        .strictObject({
-          requests: rateOrUnlimited().prefault('100/s'),
-          bytes: byteRateOrUnlimited().prefault('16MiB/s'),
-          points: rateOrUnlimited().prefault('200000/s'),
-          burst: duration({ min: 100, max: 30 * SECOND }).prefault('10s'),
-        })
-        .prefault({}),
-    })
-    .prefault({}),
+  limits: limitsSchema.prefault({}),
   sinks: z
     .strictObject({
       jsonl: z
@@ -111,6 +100,9 @@ function shape(file: CollectorFile): CollectorConfig {
   const stateDir = resolve(file.state_dir);
   return {
     listen: file.listen,
+    tls: shapeTls(file.tls),
+    auth: file.auth ?? 'none',
+    tokensFile: resolve(file.tokens_file),
     admin: { listen: file.admin.listen },
     stateDir,
     workers: file.workers === 'auto' ? Math.min(WORKERS_MAX, Math.max(1, availableParallelism() - 1)) : file.workers,
@@ -121,23 +113,7 @@ function shape(file: CollectorFile): CollectorConfig {
       segmentBytes: journal.segment,
       ringBytes: journal.ring,
     },
-    limits: {
-      connectionsMax: limits.connections,
-      clientsMax: limits.clients,
-      headBytesMax: limits.head,
-      bodyBytesMax: limits.body,
-      decompressedBytesMax: limits.decompressed,
-      seriesPerBatchMax: limits.series_per_batch,
-      headTimeoutMs: limits.head_timeout,
-      bodyTimeoutMs: limits.body_timeout,
-      idleTimeoutMs: limits.idle_timeout,
-      perClient: {
-        requestsPerSecond: limits.per_client.requests,
-        bytesPerSecond: limits.per_client.bytes,
-        pointsPerSecond: limits.per_client.points,
-        burstMs: limits.per_client.burst,
-      },
-    },
+    limits: shapeLimits(limits),
     sinks: shapeSinks(sinks, stateDir),
     forward: {
       group: forward.group,
@@ -178,9 +154,9 @@ export const collectorSpec: ConfigSpec<CollectorFile, CollectorConfig> = {
   defaultPath: '/etc/metricstream/collector.yaml',
   check,
   shape,
-  summary: ({ listen: ingest, admin, stateDir, sinks }) =>
+  summary: ({ listen: ingest, tls, auth, admin, stateDir, sinks }) =>
     [
-      `listens on ${listenText(ingest)}`,
+      `listens on ${listenText(ingest)}${doorText({ tls, auth })}`,
       `admin on ${listenText(admin.listen)}`,
       `state in ${stateDir}`,
       sinksText(sinks),

@@ -33,13 +33,16 @@ describe('the sample file', () => {
 
   test('with every option put in shows the defaults, and nothing else', () => {
     const sasl = '{mechanism: scram-sha-512, username: metricstream, password: p}';
-    const { kafka, influxdb } = load(
-      `sinks:
+    const { tls, sinks } = load(
+      `tls: {cert_file: /etc/metricstream/tls/collector.pem, key_file: /etc/metricstream/tls/collector.key}
+sinks:
   kafka: {brokers: ["kafka-1:9092"], tls: {}, sasl: ${sasl}}
   influxdb: {url: "http://influxdb:8086", database: metrics}`,
-    ).sinks;
+    );
+    const { kafka, influxdb } = sinks;
     expect(load(sample.text, { KAFKA_PASSWORD: 'p' })).toEqual({
       ...load(''),
+      tls,
       sinks: { ...load('').sinks, kafka, influxdb },
     });
   });
@@ -57,6 +60,9 @@ describe('the sample file', () => {
 test('an empty file gives the documented defaults', () => {
   expect(load('')).toEqual({
     listen: { host: '127.0.0.1', port: 7440 },
+    tls: undefined,
+    auth: 'none',
+    tokensFile: '/etc/metricstream/tokens',
     admin: { listen: { host: '127.0.0.1', port: 7441 } },
     stateDir: '/var/lib/metricstream/collector',
     workers: Math.max(1, availableParallelism() - 1),
@@ -73,10 +79,15 @@ test('an empty file gives the documented defaults', () => {
       headBytesMax: 16_384,
       bodyBytesMax: 2 ** 20,
       decompressedBytesMax: 2 ** 22,
+      decompressionRatioMax: 200,
       seriesPerBatchMax: 10_000,
+      requestsPerConnectionMax: 100_000,
+      pipelinedMax: 64,
       headTimeoutMs: 10_000,
       bodyTimeoutMs: 30_000,
+      bodyBytesPerSecondMin: 1024,
       idleTimeoutMs: 75_000,
+      perAddress: { connectionsMax: 8000, unauthenticatedPerSecond: 10 },
       perClient: { requestsPerSecond: 100, bytesPerSecond: 2 ** 24, pointsPerSecond: 200_000, burstMs: 10_000 },
     },
     sinks: {
@@ -118,12 +129,12 @@ test('unlimited is Infinity, and rates are per second', () => {
 
 test('what others can reach, and connections that close too early, are warned about but allowed', () => {
   const result = parseConfig(
-    'listen: 0.0.0.0:7440\nadmin: {listen: "[::]:7441"}\nlimits: {idle_timeout: 1s}',
+    'listen: 0.0.0.0:7440\nauth: none\nadmin: {listen: "[::]:7441"}\nlimits: {idle_timeout: 1s}',
     collectorSpec,
     {},
   );
   expect(result.ok && result.warnings.map((fault) => fault.path)).toEqual([
-    'listen',
+    'auth',
     'admin.listen',
     'limits.idle_timeout',
   ]);
@@ -192,5 +203,37 @@ describe('the sections that switch a sink on', () => {
     expect(said('sinks: {kafka: {brokers: ["k:1"], hot: {share: 2}}}')).toEqual([
       expect.stringContaining('sinks.kafka.hot.share: is 2 — expected a number above 0, at most 1'),
     ]);
+  });
+});
+
+describe('who may come in', () => {
+  const said = (text: string): string[] => {
+    const result = parseConfig(text, collectorSpec, ENV);
+    return (result.ok ? result.warnings : result.faults).map((fault) => faultLine('c.yaml', fault));
+  };
+  const TLS = 'tls: {cert_file: c.pem, key_file: c.key, client_ca_file: ca.pem}\n';
+
+  test('must be written down where other machines reach the port', () => {
+    expect(said('listen: "0.0.0.0:7440"')).toEqual([
+      'c.yaml:1:9 listen: 0.0.0.0 can be reached from other machines, and nothing says who may send metrics — expected auth: tokens, certificate or either; or auth: none where everybody who reaches it may',
+    ]);
+    expect(said('listen: "127.0.0.1:7440"')).toEqual([]);
+    expect(load(`${TLS}listen: "0.0.0.0:7440"\nauth: certificate`).auth).toBe('certificate');
+  });
+
+  test('is warned about when tokens cross a network in the clear', () => {
+    expect(said('listen: "0.0.0.0:7440"\nauth: tokens')).toEqual([
+      expect.stringContaining('auth: without tls, tokens cross the network in the clear'),
+    ]);
+    expect(said('auth: tokens')).toEqual([]);
+  });
+
+  test('cannot be known by certificates that nobody signs, and no certificates are asked for in vain', () => {
+    expect(said('auth: certificate')).toEqual([expect.stringContaining('expected tls.client_ca_file too')]);
+    expect(said(TLS)).toEqual([expect.stringContaining('tls.client_ca_file: is of no use')]);
+  });
+
+  test('is limited at a rate the limiter can keep', () => {
+    expect(said('limits: {per_client: {requests: 30/h}}')).toEqual([expect.stringContaining('expected at least 1/m')]);
   });
 });

@@ -43,6 +43,12 @@ export interface Lifecycle {
   stop(reason: string): Promise<StopReport>;
 }
 
+/** A program that reads its files again when it is asked to (SIGHUP). */
+export interface Reloadable extends Lifecycle {
+  /** Must not throw: what cannot be used is logged, and what was in force stays so. */
+  reload(): void;
+}
+
 /** After the deadline each remaining part still gets this long, so that a journal closes behind a hanging listener. */
 const GRACE_MS = 250;
 

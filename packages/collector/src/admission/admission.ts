@@ -12,8 +12,11 @@ import { ClientCounter } from './client-table.ts';
 import type { Limiter } from './limits.ts';
 import { monotonicTicks, ticksToMs32 } from './monotonic.ts';
 
+/** Every refusal that concerns a client that is known by name. */
+export type ClientRefusal = Exclude<RefusedReason, 'rate_unauthenticated'>;
+
 export interface Refusal {
-  reason: RefusedReason;
+  reason: ClientRefusal;
   /** When the same batch would be let through; 0 when that is not known. */
   waitMs: number;
 }
@@ -30,12 +33,12 @@ export interface Admission {
   /** The batch is in the ring: its points are owed, the next request pays. */
   appended(request: BatchRequest): void;
   /** We said 503 after admitting it: the bytes come back. */
-  refused(request: BatchRequest, reason: RefusedReason): void;
+  refused(request: BatchRequest, reason: ClientRefusal): void;
   /** The batch itself was at fault. */
   rejected(request: BatchRequest, conflict: boolean): void;
 }
 
-const DECISION: Record<RefusedReason, DecisionReason> = {
+const DECISION: Record<ClientRefusal, DecisionReason> = {
   rate_requests: DecisionReason.requests,
   rate_bytes: DecisionReason.bytes,
   rate_points: DecisionReason.points,
@@ -52,7 +55,7 @@ export function createAdmission(table: ClientTable, limiter: Limiter, decisions:
   let nowTicks = monotonicTicks();
   let nowMs32 = ticksToMs32(nowTicks);
 
-  function refuse(slot: number, reason: RefusedReason, waitMs: number): Refusal {
+  function refuse(slot: number, reason: ClientRefusal, waitMs: number): Refusal {
     table.count(slot, ClientCounter.refusedLimit, 1);
     decisions.record(slot, nowMs32, false, DECISION[reason]);
     return { reason, waitMs };

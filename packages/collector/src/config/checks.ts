@@ -1,8 +1,9 @@
 /** What the collector's options say about each other: sizes that must fit, times that should, who can reach what. Pure. */
 import { isLoopback } from '@metricstream/shared/config/listen.ts';
 import type { CrossFault } from '@metricstream/shared/config/load.ts';
-import { formatBytes, formatDuration } from '@metricstream/shared/units.ts';
+import { formatBytes } from '@metricstream/shared/units.ts';
 import type { CollectorFile } from '../config.ts';
+import { checkFrontDoor } from './front-door.ts';
 import { checkInfluxdb } from './influxdb.ts';
 import { checkKafka } from './kafka.ts';
 
@@ -13,14 +14,11 @@ const RECORDS_PER_RING_MIN = 4;
 /** Retention goes by whole segments; fewer would make it jump. */
 const SEGMENTS_PER_JOURNAL_MIN = 4;
 
-/** The agent's default interval, and 5 s for a slow one. */
-const IDLE_TIMEOUT_WISE_MS = 15_000;
-
 export function check(file: CollectorFile): CrossFault[] {
   const { kafka, influxdb } = file.sinks;
   return [
     ...checkSizes(file),
-    ...checkTimes(file),
+    ...checkFrontDoor(file),
     ...checkReach(file),
     ...(kafka === undefined ? [] : checkKafka(kafka, ['sinks', 'kafka'])),
     ...(influxdb === undefined ? [] : checkInfluxdb(influxdb, ['sinks', 'influxdb'])),
@@ -69,18 +67,6 @@ function checkSizes({ journal, limits }: CollectorFile): CrossFault[] {
   return found;
 }
 
-function checkTimes({ limits }: CollectorFile): CrossFault[] {
-  if (limits.idle_timeout >= IDLE_TIMEOUT_WISE_MS) return [];
-  return [
-    {
-      path: ['limits', 'idle_timeout'],
-      level: 'warning',
-      what: `${formatDuration(limits.idle_timeout)} closes the connection of an agent between two batches (10s apart by default)`,
-      expected: `at least ${formatDuration(IDLE_TIMEOUT_WISE_MS)}`,
-    },
-  ];
-}
-
 function checkReach({ listen: ingest, admin }: CollectorFile): CrossFault[] {
   const found: CrossFault[] = [];
   if (ingest.port !== 0 && ingest.port === admin.listen.port)
@@ -90,17 +76,11 @@ function checkReach({ listen: ingest, admin }: CollectorFile): CrossFault[] {
       what: `has the port of listen, ${ingest.port}`,
       expected: 'another port',
     });
-  for (const [path, { host }] of [
-    [['listen'], ingest],
-    [['admin', 'listen'], admin.listen],
-  ] as const) {
-    if (isLoopback(host)) continue;
-    const who = path.length === 1 ? 'may send metrics' : 'may read its figures';
+  if (!isLoopback(admin.listen.host))
     found.push({
-      path,
+      path: ['admin', 'listen'],
       level: 'warning',
-      what: `${host} can be reached from other machines, and whoever reaches it ${who}`,
+      what: `${admin.listen.host} can be reached from other machines, and whoever reaches it may read its figures`,
     });
-  }
   return found;
 }

@@ -10,6 +10,7 @@ import { Expecting, Intake } from './intake.ts';
 import { Outbox } from './outbox.ts';
 import type { Reason } from './reasons.ts';
 import type { Shared } from './shared.ts';
+import type { Peer } from './types.ts';
 
 /** What a closing connection still reads and drops, so that a client busy sending gets to its answer. */
 export const LINGER_BYTES_MAX = 2 * 1024 * 1024;
@@ -41,6 +42,8 @@ export class Connection implements SocketUser, ExchangeOwner {
   private finished = false;
   private lingeredBytes = 0;
   private address = '';
+  /** Made when somebody asks: an idle connection has none. */
+  private known: Peer | undefined;
 
   constructor(shared: Shared, onClosed: (connection: Connection) => void) {
     this.shared = shared;
@@ -61,6 +64,11 @@ export class Connection implements SocketUser, ExchangeOwner {
     if (this.address === '' && socket.remoteAddress !== undefined)
       this.address = `${socket.remoteAddress}:${socket.remotePort}`;
     return this.address;
+  }
+
+  get peer(): Peer {
+    this.known ??= { ip: this.wire.socket.remoteAddress ?? '', certified: undefined, context: undefined };
+    return this.known;
   }
 
   /** Fresh input; `bytes` is only ours during the call. */

@@ -3,11 +3,12 @@
  * that an answer given twice is caught, and one given after the connection is gone is harmless.
  */
 import type { RequestHead } from './request-head.ts';
-import type { Answer, Exchange } from './types.ts';
+import type { Answer, Exchange, Peer } from './types.ts';
 
 /** What an exchange needs of its connection. */
 export interface ExchangeOwner {
   readonly remote: string;
+  readonly peer: Peer;
   answered(exchange: HttpExchange): void;
 }
 
@@ -44,6 +45,10 @@ export class HttpExchange implements Exchange {
 
   get remote(): string {
     return this.owner.remote;
+  }
+
+  get peer(): Peer {
+    return this.owner.peer;
   }
 
   get query(): string {

@@ -90,7 +90,10 @@ const REFUSALS = Object.fromEntries(
     const status = statusOf(reason);
     return [
       reason,
-      { ...plain(status, sentenceOf(reason), status === 503 ? { 'Retry-After': '2' } : {}), close: true },
+      {
+        ...plain(status, sentenceOf(reason), status === 503 || status === 429 ? { 'Retry-After': '2' } : {}),
+        close: true,
+      },
     ];
   }),
 ) as Record<Reason, Answer>;

@@ -15,12 +15,16 @@ export interface HttpLimits {
   bodyBytesMax: number;
   /** Unfinished heads and bodies of all connections together; a request that needs more is answered 503. */
   bufferedBytesMax: number;
+  /** The answer to this many closes the connection; Infinity: no limit. */
+  requestsPerConnectionMax: number;
   /** Requests of one connection that may be waiting for their answer; reading stops there. */
   pipelinedMax: number;
   /** From the first byte of a head to its end; also from the opening of a connection to its first byte. */
   headTimeoutMs: number;
   /** From the end of the head to the end of the body. */
   bodyTimeoutMs: number;
+  /** A body slower than this, after the first seconds, is answered 408; 0: no limit. */
+  bodyBytesPerSecondMin: number;
   /** Silence between requests. */
   idleTimeoutMs: number;
   /** Answers the client does not read. */
@@ -41,6 +45,16 @@ export interface Answer {
   close: boolean;
 }
 
+/** The other end of a connection; the same object for every exchange of it. */
+export interface Peer {
+  /** Its IP address, without the port. */
+  readonly ip: string;
+  /** The names in its certificate that the listener was told to read; undefined without a valid certificate. */
+  readonly certified: readonly string[] | undefined;
+  /** Whatever the handler wants to keep from request to request. */
+  context: unknown;
+}
+
 /** One request from the end of its head to its answer. */
 export interface Exchange {
   readonly method: string;
@@ -54,6 +68,7 @@ export interface Exchange {
   readonly contentLength: number;
   /** The other end as `address:port`, for logs. */
   readonly remote: string;
+  readonly peer: Peer;
   /** Whatever the handler wants to keep from `head` to `body` to its answer. */
   context: unknown;
   /**
@@ -64,6 +79,12 @@ export interface Exchange {
 }
 
 export interface Handler {
+  /**
+   * Somebody connected: asked before anything is read or allocated. @returns why the connection is refused, if it is;
+   * `gone` is called once for each that was not.
+   */
+  arrived?(ip: string): Reason | undefined;
+  gone?(ip: string): void;
   /** The head is complete and well formed. To refuse before the body is read, return an answer. */
   head(exchange: Exchange): Answer | undefined;
   /** The body is complete (empty when there is none). `body` is valid only during the call. Answer now or later. */

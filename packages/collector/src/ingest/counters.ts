@@ -9,6 +9,7 @@ export const REFUSED_REASONS = [
   'rate_requests',
   'rate_bytes',
   'rate_points',
+  'rate_unauthenticated',
   'clients_full',
   'ring_full',
   'journal_failed',
@@ -20,6 +21,8 @@ export type RefusedReason = (typeof REFUSED_REASONS)[number];
 export const REJECTED_REASONS = [
   'not_found',
   'method_not_allowed',
+  'unauthenticated',
+  'forbidden',
   'content_type',
   'content_encoding',
   'client_id',

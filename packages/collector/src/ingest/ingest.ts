@@ -9,11 +9,13 @@ import { asciiSlice, RecordKind, recordLength, writeRecord } from '@metricstream
 import type { Exchange, Handler } from '../http/types.ts';
 import type { RingWriter } from '../rings/ring-writer.ts';
 import { readContiguousSeq, readVerdict, RingVerdict } from '../rings/ring-layout.ts';
-import type { Admission } from '../admission/admission.ts';
+import type { Admission, ClientRefusal } from '../admission/admission.ts';
+import { type Auth, isDoubt } from '../admission/auth.ts';
 import { ackAnswer } from './acks.ts';
-import type { RefusedReason, RejectedReason } from './counters.ts';
+import type { RejectedReason } from './counters.ts';
 import { decompress } from './decompress.ts';
 import { createFifo } from './fifo.ts';
+import { healthAnswer } from './health.ts';
 import { refused, rejected } from './refusals.ts';
 import type { BatchRequest } from './request.ts';
 import { parseBatchRequest } from './request.ts';
@@ -21,6 +23,8 @@ import { parseBatchRequest } from './request.ts';
 export interface IngestOptions {
   ring: RingWriter;
   admission: Admission;
+  auth: Auth;
+  isReady(): boolean;
   walk: Walker;
   counters: Counters<string>;
   ack: 'journal' | 'memory';
@@ -44,7 +48,7 @@ export interface Ingest {
 }
 
 export function createIngest(options: IngestOptions): Ingest {
-  const { ring, admission, counters } = options;
+  const { ring, admission, auth, counters } = options;
   const held = createFifo<Held>();
   let turnMs = 0;
   let turnUnixMs = 0;
@@ -58,7 +62,7 @@ export function createIngest(options: IngestOptions): Ingest {
     admission.beginTurn();
   }
 
-  function refuse(exchange: Exchange, request: BatchRequest, reason: RefusedReason, waitMs = 0): void {
+  function refuse(exchange: Exchange, request: BatchRequest, reason: ClientRefusal, waitMs = 0): void {
     counters.add(`refused_${reason}`, 1);
     admission.refused(request, reason);
     exchange.answer(refused(reason, waitMs));
@@ -70,13 +74,24 @@ export function createIngest(options: IngestOptions): Ingest {
     exchange.answer(rejected(reason, detail, status));
   }
 
+  function turnAway(reason: RejectedReason, detail = '') {
+    counters.add(`rejected_${reason}`, 1);
+    return rejected(reason, detail);
+  }
+
   function head(exchange: Exchange) {
     beginTurn();
-    const request = parseBatchRequest(exchange);
-    if (typeof request === 'string') {
-      counters.add(`rejected_${request}`, 1);
-      return rejected(request);
+    const health = healthAnswer(exchange, options.isReady);
+    if (health !== undefined) return health;
+    const who = auth.identify(exchange);
+    if (isDoubt(who)) {
+      if (who.reason === 'unauthenticated') return turnAway(who.reason, who.detail);
+      counters.add(`refused_${who.reason}`, 1);
+      return refused(who.reason, who.waitMs);
     }
+    const request = parseBatchRequest(exchange);
+    if (typeof request === 'string') return turnAway(request);
+    if (!who.mayBe(request.clientId)) return turnAway('forbidden');
     const verdict = admission.admit(request, exchange.contentLength);
     if (verdict) {
       counters.add(`refused_${verdict.reason}`, 1);

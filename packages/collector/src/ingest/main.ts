@@ -9,7 +9,9 @@ import { sleep } from '@metricstream/shared/clock.ts';
 import { openCounters } from '@metricstream/shared/counters.ts';
 import { messageOf } from '@metricstream/shared/errors.ts';
 import { createLog, throttled } from '@metricstream/shared/log.ts';
+import { openAddresses } from '../admission/addresses.ts';
 import { createAdmission } from '../admission/admission.ts';
+import { createAuth } from '../admission/auth.ts';
 import { openClientTable } from '../admission/client-table.ts';
 import { createLimiter } from '../admission/limits.ts';
 import { listen } from '../http/listener.ts';
@@ -29,9 +31,14 @@ async function run(data: IngestWorkerData, port: MessagePort): Promise<void> {
   const counters = openCounters(INGEST_COUNTERS, data.counters);
   const table = openClientTable(data.clientTable, clientTableHolder(data.worker));
   const ring = createRingWriter(data.ring, openDoorbell(data.doorbell));
+  const addresses = openAddresses(data.addresses, data.worker, data.addressLimits);
+  const auth = createAuth({ mode: data.auth, tokens: data.tokens, addresses });
+  const ready = new Int32Array(data.ready);
   const ingest = createIngest({
     ring,
     admission: createAdmission(table, createLimiter(table, data.clientLimits), createDecisionWriter(data.decisions)),
+    auth,
+    isReady: () => Atomics.load(ready, 0) === 1,
     walk: createWalker(data.wire),
     counters,
     ack: data.ack,
@@ -39,10 +46,16 @@ async function run(data: IngestWorkerData, port: MessagePort): Promise<void> {
     onFault: (error, remote) => log.error('a request failed by a fault of ours, answered 500', { error, remote }),
   });
   const { host, http: limits } = data;
-  const listener = await listen({ host, port: data.port, reusePort: true, limits, handler: ingest.handler });
+  const listener = await listen({
+    host,
+    port: data.port,
+    reusePort: true,
+    limits,
+    handler: { ...ingest.handler, arrived: addresses.arrived, gone: addresses.gone },
+  });
   void ingest.answerSettled();
   const gauges = setInterval(() => counters.set('connections', listener.connections()), GAUGE_MS).unref();
-  async function stop({ drainMs }: ToIngestWorker): Promise<void> {
+  async function stop(drainMs: number): Promise<void> {
     const deadline = AbortSignal.timeout(drainMs);
     await listener.stop({ drainMs });
     while (ingest.holds() > 0 && !deadline.aborted) await sleep(5, deadline);
@@ -53,7 +66,10 @@ async function run(data: IngestWorkerData, port: MessagePort): Promise<void> {
     // The wait for verdicts has no end of its own; with the ring closed and answered there is nothing to wait for.
     process.exit();
   }
-  port.on('message', (told: ToIngestWorker) => void stop(told));
+  port.on('message', (told: ToIngestWorker) => {
+    if (told.message === 'stop') void stop(told.drainMs);
+    else if (told.message === 'tokens') auth.setTokens(told.tokens);
+  });
   port.postMessage({ message: 'listening', port: listener.port } satisfies FromIngestWorker);
 }
 

@@ -1,8 +1,12 @@
 /** What main and an ingest worker say to each other. Owns these types, and the name both know a worker by. */
 import type { ErrorCode } from '@metricstream/shared/errors.ts';
 import type { WireLimits } from '@metricstream/proto/limits.ts';
+import type { AuthMode } from '../config/types.ts';
+import type { TlsMaterial } from '../http/tls.ts';
 import type { HttpLimits } from '../http/types.ts';
+import type { AddressLimits } from '../admission/addresses.ts';
 import type { ClientLimits } from '../admission/limits.ts';
+import type { TokenEntry } from '../admission/tokens.ts';
 import type { ThreadLog } from '../journal-thread/messages.ts';
 
 export interface IngestWorkerData {
@@ -17,15 +21,28 @@ export interface IngestWorkerData {
   doorbell: SharedArrayBuffer;
   clientTable: SharedArrayBuffer;
   decisions: SharedArrayBuffer;
+  auth: AuthMode;
+  tokens: readonly TokenEntry[];
+  /** Absent: plain HTTP. */
+  tls: TlsMaterial | undefined;
+  /** Connections and failed attempts per address, of all workers (admission/addresses.ts). */
+  addresses: SharedArrayBuffer;
+  addressLimits: AddressLimits;
+  /** One Int32: 1 while the collector is ready, for /readyz. */
+  ready: SharedArrayBuffer;
   counters: SharedArrayBuffer;
   log: ThreadLog;
 }
 
-/** `stop`: take nothing new, answer what is held, close the ring, leave; at most for `drainMs`. */
-export interface ToIngestWorker {
-  message: 'stop';
-  drainMs: number;
-}
+/**
+ * `open`: read what is connected already, and what will be; before it, nothing is read. `tokens`, `tls`: these hold from
+ * now on. `stop`: take nothing new, answer what is held, close the ring, leave; at most for `drainMs`.
+ */
+export type ToIngestWorker =
+  | { message: 'open' }
+  | { message: 'tokens'; tokens: readonly TokenEntry[] }
+  | { message: 'tls'; tls: TlsMaterial }
+  | { message: 'stop'; drainMs: number };
 
 export type FromIngestWorker =
   | { message: 'listening'; port: number }

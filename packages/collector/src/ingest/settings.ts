@@ -13,18 +13,15 @@ const DECISIONS_PER_WORKER = 1024;
 const HEADERS_MAX = 100;
 /** RFC 9112 3 asks for 8000 at least. */
 const TARGET_BYTES_MAX = 8000;
-/** One connection's share of the ring: an agent keeps one request a lane in flight. */
-const PIPELINED_MAX = 64;
 /** Unfinished requests of one worker: what slow or hostile clients can make it hold. */
 const BUFFERED_BYTES_MAX = 128 * 1024 * 1024;
 const WRITE_BUFFER_BYTES_MAX = 256 * 1024;
 const WRITE_TIMEOUT_MS = 15_000;
 
-export function ingestSettings(
-  config: CollectorConfig,
-  clientTable: SharedArrayBuffer,
-  doorbell: SharedArrayBuffer,
-): IngestSettings {
+/** What main has made for all workers. */
+export type Common = Pick<IngestSettings, 'clientTable' | 'addresses' | 'ready' | 'doorbell' | 'tokens' | 'tls'>;
+
+export function ingestSettings(config: CollectorConfig, common: Common): IngestSettings {
   const { limits, listen } = config;
   const { requestsPerSecond, bytesPerSecond, pointsPerSecond, burstMs } = limits.perClient;
   const batchBytesMax = limits.decompressedBytesMax;
@@ -37,15 +34,18 @@ export function ingestSettings(
     host: listen.host,
     port: listen.port,
     http: {
-      connectionsMax: Math.ceil(limits.connectionsMax / config.workers),
+      // Of all workers together: admission counts them.
+      connectionsMax: limits.connectionsMax,
       headBytesMax: limits.headBytesMax,
       headersMax: HEADERS_MAX,
       targetBytesMax: Math.min(TARGET_BYTES_MAX, limits.headBytesMax),
       bodyBytesMax: limits.bodyBytesMax,
       bufferedBytesMax: BUFFERED_BYTES_MAX,
-      pipelinedMax: PIPELINED_MAX,
+      requestsPerConnectionMax: limits.requestsPerConnectionMax,
+      pipelinedMax: limits.pipelinedMax,
       headTimeoutMs: limits.headTimeoutMs,
       bodyTimeoutMs: limits.bodyTimeoutMs,
+      bodyBytesPerSecondMin: limits.bodyBytesPerSecondMin,
       idleTimeoutMs: limits.idleTimeoutMs,
       writeBufferBytesMax: WRITE_BUFFER_BYTES_MAX,
       writeTimeoutMs: WRITE_TIMEOUT_MS,
@@ -59,8 +59,13 @@ export function ingestSettings(
     },
     ack: config.ack,
     clientLimits: { requestsPerSecond, bytesPerSecond, pointsPerSecond, burstMs },
-    clientTable,
-    doorbell,
+    auth: config.auth,
+    addressLimits: {
+      connectionsMax: limits.connectionsMax,
+      perAddressMax: limits.perAddress.connectionsMax,
+      unauthenticatedPerSecond: limits.perAddress.unauthenticatedPerSecond,
+    },
+    ...common,
     log: config.log,
   };
 }

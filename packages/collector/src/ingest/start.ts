@@ -8,6 +8,7 @@ import { createCounters } from '@metricstream/shared/counters.ts';
 import { MetricStreamError, messageOf } from '@metricstream/shared/errors.ts';
 import type { Log } from '@metricstream/shared/log.ts';
 import type { Worker } from 'node:worker_threads';
+import { forgetConnectionsOf } from '../admission/addresses.ts';
 import { freeLocksOf } from '../admission/client-table.ts';
 import { createDecisions } from '../rings/decisions.ts';
 import { closeRing, createRing } from '../rings/ring-layout.ts';
@@ -33,6 +34,8 @@ export interface IngestWorkers {
   /** One ring of decisions per worker, for tap and top. */
   readonly decisions: readonly SharedArrayBuffer[];
   readonly respawns: () => number;
+  /** Tells every worker, and those that replace one: what was told last of a kind holds. */
+  tell(message: Exclude<ToIngestWorker, { message: 'stop' }>): void;
   /** Takes nothing new, answers what is held, closes the rings; at most for `drainMs`. */
   stop(drainMs: number): Promise<void>;
 }
@@ -50,7 +53,14 @@ export async function startIngestWorkers(
   const running = new Map<number, Worker>();
   let port = settings.port;
   let respawns = 0;
-  let drainMs = 0;
+
+  /** What a worker that comes later must be told too: the last message of each kind. */
+  const told = new Map<string, ToIngestWorker>();
+
+  function tell(message: ToIngestWorker): void {
+    told.set(message.message, message);
+    for (const worker of running.values()) worker.postMessage(message);
+  }
 
   /** Runs one worker to its end. @returns once it listens; its end is in `ended`. @throws once it has failed to, and ended. */
   async function run(index: number): Promise<{ ended: Promise<void> }> {
@@ -62,9 +72,10 @@ export async function startIngestWorkers(
         running.delete(index);
         closeRing(ring);
         freeLocksOf(shared.clientTable, clientTableHolder(index));
+        forgetConnectionsOf(shared.addresses, index);
       });
       running.set(index, worker);
-      if (stopping.signal.aborted) tellStop(worker);
+      for (const message of told.values()) worker.postMessage(message);
       worker.on('error', (error) => log.error('ingest worker failed', { worker: index, error: messageOf(error) }));
       port = await firstWord(worker, ended);
       return { ended };
@@ -102,15 +113,10 @@ export async function startIngestWorkers(
     }
   }
 
-  function tellStop(worker: Worker): void {
-    worker.postMessage({ message: 'stop', drainMs } satisfies ToIngestWorker);
-  }
-
   const kept: Promise<void>[] = [];
-  async function stop(withinMs: number): Promise<void> {
-    drainMs = withinMs;
+  async function stop(drainMs: number): Promise<void> {
     stopping.abort();
-    for (const worker of running.values()) tellStop(worker);
+    tell({ message: 'stop', drainMs });
     await Promise.all(kept);
   }
 
@@ -120,7 +126,7 @@ export async function startIngestWorkers(
     await stop(0);
     throw error;
   }
-  return { port, counters, decisions, respawns: () => respawns, stop };
+  return { port, counters, decisions, respawns: () => respawns, tell, stop };
 }
 
 /** @returns the port once the worker listens. @throws MetricStreamError in its own words when it cannot. */

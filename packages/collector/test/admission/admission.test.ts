@@ -7,11 +7,13 @@ import { expect, test } from 'vitest';
 import { createAdmission } from '../../src/admission/admission.ts';
 import { createClientTable, openClientTable } from '../../src/admission/client-table.ts';
 import { createLimiter } from '../../src/admission/limits.ts';
+import { createAuth } from '../../src/admission/auth.ts';
 import type { Exchange } from '../../src/http/types.ts';
 import { INGEST_COUNTERS } from '../../src/ingest/counters.ts';
 import { createIngest } from '../../src/ingest/ingest.ts';
 import { createDecisions, createDecisionWriter } from '../../src/rings/decisions.ts';
 import { createDoorbell, openDoorbell } from '../../src/rings/doorbell.ts';
+import { NO_ADDRESSES } from '../ingest/common-parts.ts';
 import { createRing } from '../../src/rings/ring-layout.ts';
 import { createRingWriter } from '../../src/rings/ring-writer.ts';
 
@@ -24,6 +26,8 @@ function ingestOf64KiBPerSecond(): (body: Uint8Array, encoding: string, chunked?
   const { handler } = createIngest({
     ring: createRingWriter(createRing(64 * 1024, 1024), openDoorbell(createDoorbell())),
     admission: createAdmission(table, createLimiter(table, limits), createDecisionWriter(createDecisions(64))),
+    auth: createAuth({ mode: 'none', tokens: [], addresses: NO_ADDRESSES }),
+    isReady: () => true,
     walk: createWalker(DEFAULT_WIRE_LIMITS),
     counters: createCounters<string>(INGEST_COUNTERS),
     ack: 'journal',
@@ -44,6 +48,7 @@ function ingestOf64KiBPerSecond(): (body: Uint8Array, encoding: string, chunked?
       header: (name) => headers[name] ?? '',
       contentLength: chunked ? -1 : body.length,
       remote: 'test',
+      peer: { ip: '', certified: undefined, context: undefined },
       context: undefined,
       answer: (answer) => void (status = answer.status),
     };

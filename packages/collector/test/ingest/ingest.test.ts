@@ -16,6 +16,7 @@ import { createClientTable, openClientTable } from '../../src/admission/client-t
 import type { ClientLimits } from '../../src/admission/limits.ts';
 import { createLimiter } from '../../src/admission/limits.ts';
 import { monotonicTicks } from '../../src/admission/monotonic.ts';
+import { createAuth } from '../../src/admission/auth.ts';
 import type { Exchange } from '../../src/http/types.ts';
 import { INGEST_COUNTERS } from '../../src/ingest/counters.ts';
 import { createIngest } from '../../src/ingest/ingest.ts';
@@ -24,6 +25,7 @@ import { createGroupCommit } from '../../src/journal-thread/group-commit.ts';
 import { createLedger } from '../../src/ledger/ledger.ts';
 import { createDecisions, createDecisionWriter } from '../../src/rings/decisions.ts';
 import { createDoorbell, openDoorbell } from '../../src/rings/doorbell.ts';
+import { NO_ADDRESSES } from './common-parts.ts';
 import { createRing } from '../../src/rings/ring-layout.ts';
 import { createRingReader } from '../../src/rings/ring-reader.ts';
 import { createRingWriter } from '../../src/rings/ring-writer.ts';
@@ -85,6 +87,8 @@ function rig(ack: 'journal' | 'memory' = 'journal', ringBytes = 64 * 1024, limit
   const ingest = createIngest({
     ring,
     admission: createAdmission(table, limiter, createDecisionWriter(createDecisions(64))),
+    auth: createAuth({ mode: 'none', tokens: [], addresses: NO_ADDRESSES }),
+    isReady: () => true,
     walk: createWalker({ ...DEFAULT_WIRE_LIMITS }),
     counters,
     ack,
@@ -104,6 +108,7 @@ function rig(ack: 'journal' | 'memory' = 'journal', ringBytes = 64 * 1024, limit
       header: (field) => headers[field] ?? '',
       contentLength: batch.length,
       remote: 'test',
+      peer: { ip: '', certified: undefined, context: undefined },
       context: undefined,
       answer: ({ status }) => void (gone || events.push(`${name}: ${status}`)),
     };

@@ -4,6 +4,7 @@ import { parseConfig } from '@metricstream/shared/config/load.ts';
 import { expect, test } from 'vitest';
 import { collectorSpec } from '../../src/config.ts';
 import { ingestSettings } from '../../src/ingest/settings.ts';
+import { commonParts } from './common-parts.ts';
 import { createRing } from '../../src/rings/ring-layout.ts';
 
 test.each(['1KiB', '8KiB', '64KiB', '1MiB', '16MiB'])(
@@ -13,7 +14,7 @@ test.each(['1KiB', '8KiB', '64KiB', '1MiB', '16MiB'])(
       const text = `{journal: {ring: 128MiB}, limits: {decompressed: ${size}, body: 1KiB, ${more}}}`;
       const parsed = parseConfig(text, collectorSpec, {});
       if (!parsed.ok) throw new Error(JSON.stringify(parsed.faults));
-      const settings = ingestSettings(parsed.config, new SharedArrayBuffer(8), new SharedArrayBuffer(8));
+      const settings = ingestSettings(parsed.config, commonParts());
       expect(() => assertWireLimits(settings.wire), more).not.toThrow();
       expect(() => createRing(settings.ringBytes, settings.frameBytesMax)).not.toThrow();
     }

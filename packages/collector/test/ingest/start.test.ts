@@ -6,12 +6,11 @@ import { encodeBatch } from '@metricstream/proto/encode.ts';
 import { parseConfig } from '@metricstream/shared/config/load.ts';
 import { silentLog } from '@metricstream/shared/log.ts';
 import { expect, test } from 'vitest';
-import { createClientTable } from '../../src/admission/client-table.ts';
 import { collectorSpec } from '../../src/config.ts';
 import { ingestSettings } from '../../src/ingest/settings.ts';
 import type { IngestSettings } from '../../src/ingest/start.ts';
 import { startIngestWorkers } from '../../src/ingest/start.ts';
-import { createDoorbell } from '../../src/rings/doorbell.ts';
+import { commonParts } from './common-parts.ts';
 import { RING_WORD } from '../../src/rings/ring-layout.ts';
 import { createRingReader } from '../../src/rings/ring-reader.ts';
 
@@ -20,7 +19,7 @@ const CONFIG = `{listen: "127.0.0.1:0", workers: 2, journal: {ring: 64KiB}, limi
 function settings(): IngestSettings {
   const parsed = parseConfig(CONFIG, collectorSpec, {});
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.faults));
-  return ingestSettings(parsed.config, createClientTable(16), createDoorbell());
+  return ingestSettings(parsed.config, commonParts());
 }
 
 function isListening(port: number): Promise<boolean> {

@@ -7,7 +7,7 @@ import { faultLine, faultsText, type ConfigFault } from '../config/fault.ts';
 import { type ConfigSpec, type Loaded, loadConfig, readConfig } from '../config/load.ts';
 import { jsonSchemaOf } from '../config/translate.ts';
 import { EXIT, type ExitCode, MetricStreamError } from '../errors.ts';
-import type { Lifecycle } from '../lifecycle.ts';
+import type { Lifecycle, Reloadable } from '../lifecycle.ts';
 import { createLog, type Log, type LogFormat, type LogLevel } from '../log.ts';
 import { type CheckLine, checkLinesExit, checkLinesText } from './check-line.ts';
 import type { Verb } from './program.ts';
@@ -26,7 +26,7 @@ export function configOption(command: Command, spec: { defaultPath: string }): C
 export function runVerb<File, Config extends { log: { level: LogLevel; format: LogFormat } }>(
   spec: Spec<File, Config>,
   component: string,
-  build: (loaded: Loaded<Config>, log: Log) => Lifecycle,
+  build: (loaded: Loaded<Config>, log: Log) => Lifecycle | Reloadable,
 ): Verb<{ config: string }> {
   return {
     name: 'run',
@@ -43,11 +43,12 @@ export function runVerb<File, Config extends { log: { level: LogLevel; format: L
 }
 
 /**
- * Starts, waits for SIGINT or SIGTERM (during start too), stops. A second signal ends the process at once.
+ * Starts, waits for SIGINT or SIGTERM (during start too), stops. A second signal ends the process at once; SIGHUP has a
+ * program that can read its files again do so.
  * @returns 0 after a clean stop, 1 when a part did not stop in time or failed to.
  * @throws whatever made the start fail.
  */
-export async function runUntilSignal(lifecycle: Lifecycle, log: Log): Promise<ExitCode> {
+export async function runUntilSignal(lifecycle: Lifecycle | Reloadable, log: Log): Promise<ExitCode> {
   const asked = Promise.withResolvers<string>();
   let signals = 0;
   const onSignal = (signal: NodeJS.Signals): void => {
@@ -58,6 +59,9 @@ export async function runUntilSignal(lifecycle: Lifecycle, log: Log): Promise<Ex
     asked.resolve(signal);
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal);
+  // Without a use for it SIGHUP ends the process, as it does by default.
+  const onHangUp = 'reload' in lifecycle ? () => lifecycle.reload() : undefined;
+  if (onHangUp !== undefined) process.on('SIGHUP', onHangUp);
   try {
     const stopped = asked.promise.then((signal) => lifecycle.stop(signal));
     try {
@@ -69,6 +73,7 @@ export async function runUntilSignal(lifecycle: Lifecycle, log: Log): Promise<Ex
     return (await stopped).clean ? EXIT.ok : EXIT.failure;
   } finally {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal);
+    if (onHangUp !== undefined) process.off('SIGHUP', onHangUp);
   }
 }
 

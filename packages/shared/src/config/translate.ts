@@ -19,7 +19,7 @@ interface JsonSchema {
 
 const UNKNOWN_KEY = 'unknown key';
 /** A key list longer than this says more than anybody reads. */
-const KEYS_LISTED_MAX = 12;
+const KEYS_LISTED_MAX = 16;
 
 /** @returns the schema as JSON Schema, of what stands in the file. */
 export function jsonSchemaOf(schema: z.ZodType): Record<string, unknown> {
