@@ -3,7 +3,7 @@
  * tokens file whenever it changes), and promises that a file found broken later changes nothing: what was read last
  * stays in force, and the log says what is wrong with the new one.
  */
-import { readTlsMaterial } from './http/tls-files.ts';
+import { readTlsMaterial } from './tls-files.ts';
 import type { TlsMaterial } from './http/tls.ts';
 import { readTokens } from './admission/tokens-file.ts';
 import type { TokenEntry } from './admission/tokens.ts';

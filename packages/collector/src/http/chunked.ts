@@ -4,7 +4,7 @@
  * trailers go no further. Like the head parser it depends on the bytes alone, not on how they were cut into reads.
  */
 import type { Reason } from './reasons.ts';
-import { CLASS, COLON, CR, LF, TOKEN, VALUE, isBlank } from './syntax.ts';
+import { CLASS, COLON, CR, LF, TOKEN, VALUE, hexValue, isBlank } from './syntax.ts';
 
 /** Size digits and extensions of one chunk, without CRLF. */
 export const CHUNK_LINE_BYTES_MAX = 64;
@@ -227,10 +227,4 @@ export class ChunkedDecoder {
         return byte === LF || this.invalid('line_end');
     }
   }
-}
-
-function hexValue(byte: number): number {
-  if (byte >= 48 && byte <= 57) return byte - 48;
-  const letter = byte | 0x20;
-  return letter >= 97 && letter <= 102 ? letter - 87 : -1;
 }

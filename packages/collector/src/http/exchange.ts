@@ -34,11 +34,11 @@ export class HttpExchange implements Exchange {
   continueOwed = false;
   private answered = false;
 
-  /** @param head null for what could not be parsed: http/ answers it itself. */
-  constructor(owner: ExchangeOwner, head: RequestHead | null) {
+  /** @param head null for what could not be parsed: http/ answers it itself, `method` says how. */
+  constructor(owner: ExchangeOwner, head: RequestHead | null, method = '') {
     this.owner = owner;
     this.head = head;
-    this.method = head === null ? '' : head.method;
+    this.method = head === null ? method : head.method;
     this.path = head === null ? '' : head.path;
     this.contentLength = head === null ? 0 : head.contentLength;
   }

@@ -14,6 +14,7 @@ import type { Reason } from './reasons.ts';
 import { statusOf } from './reasons.ts';
 import { refusal } from './responses.ts';
 import type { Shared } from './shared.ts';
+import { CR, LF } from './syntax.ts';
 
 /** A refused body up to this is read and dropped so that the connection can stay; a longer one closes it. */
 export const SKIPPED_BODY_BYTES_MAX = 64 * 1024;
@@ -30,6 +31,9 @@ export class Intake {
   blocked = false;
   /** A head was completed since this was last cleared: timeouts begin anew. */
   moved = false;
+
+  /** An empty line came since the last request. */
+  private emptyLine = false;
 
   /** The exchange whose body is being read or handed over. */
   private current: HttpExchange | null = null;
@@ -70,6 +74,10 @@ export class Intake {
         case Expecting.head: {
           this.blocked = this.outbox.waiting >= this.shared.limits.pipelinedMax || this.outbox.stalled;
           if (this.blocked) return at;
+          if (bytes[at] === CR && this.skipEmptyLine(bytes, at, end)) {
+            at += 2;
+            break;
+          }
           const next = this.takeHead(bytes, at, end);
           if (next === INCOMPLETE) return at;
           at = next;
@@ -95,6 +103,13 @@ export class Intake {
     return at;
   }
 
+  /** One empty line before a request is nothing at all (RFC 9112 2.2): old clients end a body with it. */
+  private skipEmptyLine(bytes: Buffer, at: number, end: number): boolean {
+    if (this.emptyLine || at + 1 >= end || bytes[at + 1] !== LF) return false;
+    this.emptyLine = true;
+    return true;
+  }
+
   private takeHead(bytes: Buffer, at: number, end: number): number {
     const { shared } = this;
     const head = shared.scratch;
@@ -102,10 +117,11 @@ export class Intake {
     if (next === INCOMPLETE) return INCOMPLETE;
     const length = head.contentLength;
     if (next === INVALID || length > shared.limits.bodyBytesMax) {
-      this.fail(next === INVALID ? head.reason : 'body_too_large');
+      this.fail(next === INVALID ? head.reason : 'body_too_large', head.method);
       return end;
     }
     this.moved = true;
+    this.emptyLine = false;
     shared.stats.requests++;
     const exchange = new HttpExchange(this.owner, head);
     exchange.close = head.close || shared.draining;
@@ -199,15 +215,15 @@ export class Intake {
     return exchange.contentLength >= 0 && this.rest <= SKIPPED_BODY_BYTES_MAX && !this.clientWaits && !exchange.close;
   }
 
-  /** http/ itself answers the request being read, or what should have been one, and closes. */
-  fail(reason: Reason): void {
+  /** http/ itself answers the request being read, or what should have been one (by `method`, if known), and closes. */
+  fail(reason: Reason, method = ''): void {
     if (this.isClosed()) return;
     this.shared.handler.malformed(statusOf(reason), reason, this.owner.remote);
     let exchange = this.current;
     if (exchange !== null && exchange.reply !== null) this.outbox.closeAfterLast();
     else {
       if (exchange === null) {
-        exchange = new HttpExchange(this.owner, null);
+        exchange = new HttpExchange(this.owner, null, method);
         this.outbox.enqueue(exchange);
       } else {
         exchange.detached = true;

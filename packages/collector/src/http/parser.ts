@@ -7,7 +7,7 @@ import type { Reason } from './reasons.ts';
 import { INCOMPLETE } from './request-head.ts';
 import type { HeadLimits, RequestHead } from './request-head.ts';
 import { cutTarget, parseRequestLine } from './request-line.ts';
-import { COLON, CR, DEL, HTAB, LF, SP, equalsWord, isBlank, isHost, listHas, skipToken } from './syntax.ts';
+import { COLON, CR, DEL, HTAB, LF, SP, equalsWord, isBlank, isHost, listEndsIn, listHas, listHasOnly, skipToken } from './syntax.ts';
 
 /** Framing fields seen so far, as bits. */
 const SEEN_HOST = 1;
@@ -16,24 +16,19 @@ const SEEN_CODING = 4;
 const SEEN_EXPECT = 8;
 
 /**
- * Reads one request head from bytes `from` … `to` into `head`. One empty line before it is skipped (RFC 9112 2.2).
+ * Reads one request head from bytes `from` … `to` into `head`.
  * @returns the index after the head; INCOMPLETE when more bytes are needed; INVALID with `head.reason` and
  * `head.faultAt` when no further byte can make it a request this server takes.
  */
 export function parseHead(bytes: Buffer, from: number, to: number, limits: HeadLimits, head: RequestHead): number {
-  let start = from;
-  if (start < to && bytes[start] === CR) {
-    if (start + 1 >= to) return INCOMPLETE;
-    if (bytes[start + 1] !== LF) return head.refuse('line_end', start);
-    start += 2;
-  }
-  head.start = start;
+  head.start = from;
+  head.method = '';
   head.fieldCount = 0;
   head.seen = 0;
   head.contentLength = 0;
   head.close = false;
   head.expectContinue = false;
-  const fieldsFrom = parseRequestLine(bytes, start, to, limits, head);
+  const fieldsFrom = parseRequestLine(bytes, from, to, limits, head);
   if (fieldsFrom < 0) return fieldsFrom;
   const end = parseFields(bytes, fieldsFrom, to, limits, head);
   if (end < 0) return end;
@@ -106,8 +101,8 @@ function takeField(b: Buffer, nameFrom: number, nameTo: number, from: number, to
       return !equalsWord(b, nameFrom, nameTo, 'host') || (once(head, SEEN_HOST, 'host') && isHost(b, from, to));
     case 6:
       if (equalsWord(b, nameFrom, nameTo, 'expect')) {
-        head.expectContinue = equalsWord(b, from, to, '100-continue');
-        return once(head, SEEN_EXPECT, 'expectation') && (head.expectContinue || head.minor === 0);
+        head.expectContinue = listHas(b, from, to, '100-continue');
+        return once(head, SEEN_EXPECT, 'expectation') && (listHasOnly(b, from, to, '100-continue') || head.minor === 0);
       }
       return true;
     case 10:
@@ -143,10 +138,12 @@ function takeLength(bytes: Buffer, from: number, to: number, head: RequestHead):
   return true;
 }
 
+/** A body whose end no final `chunked` tells is malformed; one with a coding before it is only not understood (6.1, 6.3). */
 function takeCoding(bytes: Buffer, from: number, to: number, head: RequestHead): boolean {
   if (!once(head, SEEN_CODING, 'transfer_encoding') || head.minor === 0) return false;
-  head.reason = 'transfer_coding';
-  return equalsWord(bytes, from, to, 'chunked');
+  if (equalsWord(bytes, from, to, 'chunked')) return true;
+  if (listEndsIn(bytes, from, to, 'chunked')) head.reason = 'transfer_coding';
+  return false;
 }
 
 /** Checks that need the whole head, and cuts the strings. */

@@ -65,16 +65,20 @@ function skipTarget(bytes: Buffer, from: number, to: number): number {
   return i;
 }
 
-/** Cuts path and query out of `head.text`. @returns false when the target has none of the forms taken here. */
+/**
+ * Cuts path and query out of `head.text`. @returns false when the target has none of the forms taken here. The only form
+ * of CONNECT is authority-form, and nobody is connected anywhere (RFC 9110 9.3.6).
+ */
 export function cutTarget(bytes: Buffer, head: RequestHead): boolean {
   const { start } = head;
   head.queryFrom = head.queryAt < head.targetTo ? head.queryAt + 1 - start : head.targetTo - start;
   head.queryTo = head.targetTo - start;
   head.path = head.text.slice(head.targetFrom - start, head.queryAt - start);
+  if (head.method === 'CONNECT') return false;
   return bytes[head.targetFrom] === SLASH || cutOtherForm(bytes, head);
 }
 
-/** absolute-form and asterisk-form (RFC 9112 3.2.2, 3.2.4); authority-form is CONNECT's and is refused. */
+/** absolute-form and asterisk-form (RFC 9112 3.2.2, 3.2.4). */
 function cutOtherForm(bytes: Buffer, head: RequestHead): boolean {
   const target = head.path;
   if (target === '*') return head.method === 'OPTIONS' && head.queryAt === head.targetTo;

@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { MetricStreamError } from '@metricstream/shared/errors.ts';
-import type { AuthMode, TlsFiles } from '../config/types.ts';
-import type { TlsMaterial } from './tls.ts';
+import type { AuthMode, TlsFiles } from './config/types.ts';
+import type { TlsMaterial } from './http/tls.ts';
 
 const TICKET_KEY_BYTES = 48;
 
