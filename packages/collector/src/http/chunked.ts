@@ -7,7 +7,7 @@ import type { Reason } from './reasons.ts';
 import { CLASS, COLON, CR, LF, TOKEN, VALUE, hexValue, isBlank } from './syntax.ts';
 
 /** Size digits and extensions of one chunk, without CRLF. */
-export const CHUNK_LINE_BYTES_MAX = 64;
+export const CHUNK_LINE_BYTES_MAX = 256;
 /** Extensions of all chunks of one body. */
 export const CHUNK_EXTENSION_BYTES_MAX = 4096;
 /** Trailer fields of one body, CRLFs included. */
@@ -15,6 +15,8 @@ export const TRAILER_BYTES_MAX = 4096;
 export const TRAILER_FIELDS_MAX = 32;
 
 const SIZE_DIGITS_MAX = 8;
+const SEMICOLON = 0x3b;
+const EQUALS = 0x3d;
 
 /** What one call of `next` found. */
 export const ChunkStep = {
@@ -33,20 +35,22 @@ export type ChunkStep = (typeof ChunkStep)[keyof typeof ChunkStep];
 const At = {
   size: 0,
   extensionName: 1,
-  extensionValue: 2,
-  quoted: 3,
-  quotedPair: 4,
-  afterQuoted: 5,
-  sizeLf: 6,
-  data: 7,
-  dataCr: 8,
-  dataLf: 9,
-  trailerLine: 10,
-  trailerName: 11,
-  trailerValue: 12,
-  trailerLf: 13,
-  lastLf: 14,
-  end: 15,
+  afterName: 2,
+  extensionValue: 3,
+  quoted: 4,
+  quotedPair: 5,
+  afterQuoted: 6,
+  beforeSemicolon: 7,
+  sizeLf: 8,
+  data: 9,
+  dataCr: 10,
+  dataLf: 11,
+  trailerLine: 12,
+  trailerName: 13,
+  trailerValue: 14,
+  trailerLf: 15,
+  lastLf: 16,
+  end: 17,
 } as const;
 
 /** The decoder of one body. */
@@ -142,44 +146,67 @@ export class ChunkedDecoder {
       return ++this.digits <= SIZE_DIGITS_MAX || this.invalid('chunk_size');
     }
     if (this.digits === 0) return this.invalid('chunk_size');
-    if (byte === CR) this.state = At.sizeLf;
-    else if (byte === 0x3b) this.begin(At.extensionName);
-    else return this.invalid(byte === LF ? 'line_end' : 'chunk_size');
-    return true;
+    return this.afterElement(byte) || this.invalid(byte === LF ? 'line_end' : 'chunk_size');
   }
 
-  /** `;name`, `;name=token` or `;name="quoted"`; the optional white space RFC 9112 7.1.1 calls bad is refused. */
+  /**
+   * `;name`, `;name=token` or `;name="quoted"`, with white space around `;` and `=`: "bad", but part of the grammar
+   * (RFC 9112 7.1.1). Before the line's end it is not.
+   */
   private extensionByte(byte: number): boolean {
     switch (this.state) {
       case At.quoted:
         if (byte === 0x22) this.state = At.afterQuoted;
         else if (byte === 0x5c) this.state = At.quotedPair;
-        else return (CLASS[byte]! & VALUE) !== 0 || this.invalid('chunk_extension');
+        else return (CLASS[byte]! & VALUE) !== 0 || this.extensionFault(byte);
         return true;
       case At.quotedPair:
         this.state = At.quoted;
-        return (CLASS[byte]! & VALUE) !== 0 || this.invalid('chunk_extension');
+        return (CLASS[byte]! & VALUE) !== 0 || this.extensionFault(byte);
+      case At.beforeSemicolon:
+        if (byte === SEMICOLON) this.begin(At.extensionName);
+        return byte === SEMICOLON || isBlank(byte) || this.extensionFault(byte);
+      case At.afterName:
+        if (byte === SEMICOLON) this.begin(At.extensionName);
+        else if (byte === EQUALS) this.begin(At.extensionValue);
+        else return isBlank(byte) || this.extensionFault(byte);
+        return true;
       case At.afterQuoted:
-        break;
+        return this.afterElement(byte) || this.extensionFault(byte);
       default:
-        if ((CLASS[byte]! & TOKEN) !== 0) {
-          this.tokenLength++;
-          return true;
-        }
-        if (byte === 0x22 && this.state === At.extensionValue && this.tokenLength === 0) {
-          this.state = At.quoted;
-          return true;
-        }
-        if (this.tokenLength === 0) return this.invalid('chunk_extension');
-        if (byte === 0x3d && this.state === At.extensionName) {
-          this.begin(At.extensionValue);
-          return true;
-        }
+        return this.tokenByte(byte) || this.extensionFault(byte);
     }
-    if (byte === CR) this.state = At.sizeLf;
-    else if (byte === 0x3b) this.begin(At.extensionName);
-    else return this.invalid(byte === LF ? 'line_end' : 'chunk_extension');
+  }
+
+  /** A byte of an extension's name or value, or the first after it. @returns false when it is malformed. */
+  private tokenByte(byte: number): boolean {
+    const isName = this.state === At.extensionName;
+    if ((CLASS[byte]! & TOKEN) !== 0) {
+      this.tokenLength++;
+      return true;
+    }
+    if (this.tokenLength === 0) {
+      if (byte === 0x22 && !isName) this.state = At.quoted;
+      else return isBlank(byte);
+      return true;
+    }
+    if (isName && byte === EQUALS) this.begin(At.extensionValue);
+    else if (isName && isBlank(byte)) this.state = At.afterName;
+    else return this.afterElement(byte);
     return true;
+  }
+
+  /** The first byte after a size or an extension. @returns false when none may stand there. */
+  private afterElement(byte: number): boolean {
+    if (byte === CR) this.state = At.sizeLf;
+    else if (byte === SEMICOLON) this.begin(At.extensionName);
+    else if (isBlank(byte)) this.state = At.beforeSemicolon;
+    else return false;
+    return true;
+  }
+
+  private extensionFault(byte: number): boolean {
+    return this.invalid(byte === LF ? 'line_end' : 'chunk_extension');
   }
 
   private begin(state: number): void {

@@ -32,7 +32,7 @@ export class Intake {
   /** A head was completed since this was last cleared: timeouts begin anew. */
   moved = false;
 
-  /** An empty line came since the last request. */
+  /** An empty line came since the last request: one is nothing at all (RFC 9112 2.2), old clients end a body with it. */
   private emptyLine = false;
 
   /** The exchange whose body is being read or handed over. */
@@ -74,8 +74,10 @@ export class Intake {
         case Expecting.head: {
           this.blocked = this.outbox.waiting >= this.shared.limits.pipelinedMax || this.outbox.stalled;
           if (this.blocked) return at;
-          if (bytes[at] === CR && this.skipEmptyLine(bytes, at, end)) {
-            at += 2;
+          if (bytes[at] === CR && !this.emptyLine) {
+            if (at + 1 === end) return at;
+            this.emptyLine = true;
+            if (bytes[at + 1] === LF) at += 2;
             break;
           }
           const next = this.takeHead(bytes, at, end);
@@ -101,13 +103,6 @@ export class Intake {
       }
     }
     return at;
-  }
-
-  /** One empty line before a request is nothing at all (RFC 9112 2.2): old clients end a body with it. */
-  private skipEmptyLine(bytes: Buffer, at: number, end: number): boolean {
-    if (this.emptyLine || at + 1 >= end || bytes[at + 1] !== LF) return false;
-    this.emptyLine = true;
-    return true;
   }
 
   private takeHead(bytes: Buffer, at: number, end: number): number {

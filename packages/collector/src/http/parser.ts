@@ -7,7 +7,21 @@ import type { Reason } from './reasons.ts';
 import { INCOMPLETE } from './request-head.ts';
 import type { HeadLimits, RequestHead } from './request-head.ts';
 import { cutTarget, parseRequestLine } from './request-line.ts';
-import { COLON, CR, DEL, HTAB, LF, SP, equalsWord, isBlank, isHost, listEndsIn, listHas, listHasOnly, skipToken } from './syntax.ts';
+import {
+  COLON,
+  CR,
+  DEL,
+  HTAB,
+  LF,
+  SP,
+  equalsWord,
+  isBlank,
+  isHost,
+  listEndsIn,
+  listHas,
+  listHasOnly,
+  skipToken,
+} from './syntax.ts';
 
 /** Framing fields seen so far, as bits. */
 const SEEN_HOST = 1;

@@ -18,7 +18,7 @@ const TABLE = {
   fields_too_many: [431, 'the request head has too many fields'],
   host: [400, 'exactly one valid Host field is needed'],
   content_length: [400, 'Content-Length must be one field of 1 to 15 digits'],
-  transfer_encoding: [400, 'Transfer-Encoding must be one field, and only in HTTP/1.1'],
+  transfer_encoding: [400, 'Transfer-Encoding must be one field that ends in chunked, and only in HTTP/1.1'],
   transfer_coding: [501, 'the only transfer coding taken is chunked'],
   framing_conflict: [400, 'Content-Length and Transfer-Encoding exclude each other'],
   expectation: [417, 'the only expectation met is 100-continue'],

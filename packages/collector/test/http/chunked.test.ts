@@ -53,13 +53,24 @@ test.each([
   ['x\r\n', 'chunk_size'],
   ['\r\n', 'chunk_size'],
   ['123456789\r\n', 'chunk_size'],
-  ['5 \r\n', 'chunk_size'],
+  ['5 \r\n', 'chunk_extension'],
   ['5\n', 'line_end'],
   ['5\rX', 'line_end'],
+  ['5 \n', 'line_end'],
+  [' 5\r\n', 'chunk_size'],
+  ['5 6\r\n', 'chunk_extension'],
+  ['5;a \r\n', 'chunk_extension'],
+  ['5;a=b \r\n', 'chunk_extension'],
+  ['5;a="b" \r\n', 'chunk_extension'],
+  ['5;a b\r\n', 'chunk_extension'],
+  ['5;a=b c\r\n', 'chunk_extension'],
+  ['5;a=b=c\r\n', 'chunk_extension'],
+  ['5;a;\r\n', 'chunk_extension'],
+  ['5;=a\r\n', 'chunk_extension'],
   ['5;\r\n', 'chunk_extension'],
   ['5;a=\r\n', 'chunk_extension'],
   ['5;a="b"c\r\n', 'chunk_extension'],
-  ['5;a="\n', 'chunk_extension'],
+  ['5;a="\n', 'line_end'],
   [`5;${'a'.repeat(CHUNK_LINE_BYTES_MAX)}\r\n`, 'chunk_line_too_long'],
   ['3e9\r\n', 'body_too_large'],
   ['ffffffff\r\n', 'body_too_large'],
@@ -73,6 +84,12 @@ test.each([
 ])('%j is refused as %s, cut or whole', (text, reason) => {
   expect(decode(text).end).toBe(reason);
   expect(decode(text, 1).end).toBe(reason);
+});
+
+test('white space around the semicolon and the equals sign of an extension is taken', () => {
+  const text = '5 \t; a ;\tb = c ; d="e ; \\" f" ;g\r\nhello\r\n0 ;x\r\n\r\n';
+  for (let step = 1; step <= text.length; step++) expect(decode(text, step).body).toBe('hello');
+  expect(decode(text).end).toBe('done');
 });
 
 test('the extensions of all chunks together are bounded', () => {

@@ -269,3 +269,31 @@ test('HEAD gets the head only, HTTP/1.0 gets its answer and the close', async ()
   expect(await head.receives('hello')).toMatch(/Content-Length: 6\r\n\r\nHTTP\/1\.1 200 [^]*hello\n$/);
   expect(await client().send('GET / HTTP/1.0\r\n\r\n').isClosed()).toMatch(/Connection: close[^]*hello\n$/);
 });
+
+test('an empty line after a request is nothing: no answer, no fault, however it is cut', async () => {
+  const { client, seen } = await start();
+  for (const cut of [0, 1]) {
+    const one = client().send(`${GET}${'\r\n'.slice(0, cut)}`);
+    await one.receives('200 OK');
+    one.send('\r\n'.slice(cut)).send(GET);
+    await one.receives('200 OK', 2);
+    one.send('\r\n').socket.end();
+    expect((await one.isClosed()).split('HTTP/1.1 ')).toHaveLength(3);
+  }
+  expect(seen.malformed).toEqual([]);
+});
+
+test('a second empty line is refused, and so is a lone CR', async () => {
+  const { client } = await start();
+  for (const text of ['\r\n\r\n', '\r\n\rG', '\rG'])
+    expect(await client().send(text).isClosed()).toContain('400 Bad Request');
+});
+
+test('a HEAD request that is refused, even a malformed one, gets no body', async () => {
+  const { client } = await start();
+  for (const line of ['Host: a\r\nno colon', 'Content-Length: 5', 'Host: a\r\nContent-Length: 99999999']) {
+    const text = await client().send(`HEAD /p HTTP/1.1\r\n${line}\r\n\r\n`).isClosed();
+    expect(text).toMatch(/^HTTP\/1\.1 4\d\d .*\r\nConnection: close\r\n/);
+    expect(text.endsWith('\r\n\r\n')).toBe(true);
+  }
+});

@@ -17,7 +17,7 @@ function parse(text: string, limits: HeadLimits = LIMITS): { result: number; hea
 const REQUESTS = [
   'GET / HTTP/1.1\r\nHost: a\r\n\r\n',
   'POST /v1/batches?x=1&y=%20 HTTP/1.1\r\nHost: h.test:7440\r\nContent-Length: 42\r\nClient-Id: c-1\r\nX-Empty:\r\n\r\n',
-  '\r\nPUT http://h.test/a/b HTTP/1.1\r\nAccept: */*\r\nHost: h.test\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n',
+  'PUT http://h.test/a/b HTTP/1.1\r\nAccept: */*\r\nHost: h.test\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n',
   'OPTIONS * HTTP/1.0\r\nConnection: keep-alive\r\n\r\n',
   'DELETE /x HTTP/1.1\r\nHost: [::1]:80\r\nConnection: a, close ,b\r\nName: \t v\xe9 \t\r\n\r\n',
 ];
@@ -59,7 +59,7 @@ test('a refused head is refused at the same byte however it is cut', () => {
     `GET / HTTP/1.1\r\nHost: a\r\n${'A: b\r\n'.repeat(30)}\r\n`,
     'GET / HTTP/1.1\r\nHost: a\r\n\rX',
     'GET / HTTP/1.1\nHost: a\n\n',
-    '\r\n\r\nGET / HTTP/1.1\r\n\r\n',
+    '\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n',
   ];
   for (const text of bad) {
     const { result, head } = parse(text);
@@ -100,15 +100,113 @@ test.each([
   [field('Content-Length: +1'), 'content_length'],
   [field('Content-Length: 1234567890123456'), 'content_length'],
   [field('Content-Length: 1\r\nContent-Length: 1'), 'content_length'],
+  [field('Content-Length: 5, 5'), 'content_length'],
   [field('Transfer-Encoding: gzip, chunked'), 'transfer_coding'],
+  [field('Transfer-Encoding: gzip;q="a,b" ,\tCHUNKED'), 'transfer_coding'],
+  [field('Transfer-Encoding: chunked, gzip'), 'transfer_encoding'],
+  [field('Transfer-Encoding: identity'), 'transfer_encoding'],
+  [field('Transfer-Encoding: xchunked'), 'transfer_encoding'],
+  [field('Transfer-Encoding: chunked\xa0'), 'transfer_encoding'],
+  [field('Transfer-Encoding: chunked,'), 'transfer_encoding'],
+  [field('Transfer-Encoding:'), 'transfer_encoding'],
   [field('Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked'), 'transfer_encoding'],
   [field('Transfer-Encoding: chunked\r\nContent-Length: 1'), 'framing_conflict'],
   ['GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n', 'transfer_encoding'],
   [field('Expect: 200-ok'), 'expectation'],
+  [field('Expect: 100-continue, 200-ok'), 'expectation'],
+  [field('Expect: 100-continue\r\nExpect: 100-continue'), 'expectation'],
+  ['CONNECT /x HTTP/1.1\r\nHost: a\r\n\r\n', 'target'],
+  ['OPTIONS *?q HTTP/1.1\r\nHost: a\r\n\r\n', 'target'],
+  ['GET http://u@h/ HTTP/1.1\r\nHost: a\r\n\r\n', 'target'],
+  ['GET http://h:99999/ HTTP/1.1\r\nHost: a\r\n\r\n', 'target'],
+  ['GET ftp://h/ HTTP/1.1\r\nHost: a\r\n\r\n', 'target'],
+  ['GET http://h/ HTTP/1.1\r\nHost: a/b\r\n\r\n', 'host'],
+  ['GET http://h/ HTTP/1.1\r\n\r\n', 'host'],
+  ['GET / http/1.1\r\nHost: a\r\n\r\n', 'request_line'],
+  ['GET / HTTP/1.10\r\nHost: a\r\n\r\n', 'request_line'],
+  ['GET / HTTP/0.9\r\nHost: a\r\n\r\n', 'version'],
+  ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'version'],
+  ['GET /\x80 HTTP/1.1\r\nHost: a\r\n\r\n', 'target'],
+  ['GET  / HTTP/1.1\r\nHost: a\r\n\r\n', 'request_line'],
+  ['GET /\r\n\r\n', 'request_line'],
+  [field('a: b\x7f'), 'field_value'],
+  [field('\xa0a: b'), 'field_name'],
 ])('%j is refused as %s', (text, reason) => {
   const { result, head } = parse(text);
   expect(result).toBe(INVALID);
   expect(head.reason).toBe(reason);
+});
+
+const host = (value: string): string => `GET / HTTP/1.1\r\nHost: ${value}\r\n\r\n`;
+
+test.each([
+  'a',
+  'a:',
+  'a:80',
+  'a:65535',
+  'A_b.c-d~',
+  'a%20b',
+  '1.2.3.4:0',
+  '[::]',
+  '[::1]:80',
+  '[1:2:3:4:5:6:7:8]',
+  '[::ffff:1.2.3.4]',
+  "!$&'()*+,;=",
+])('Host: %s is taken, in a target too', (value) => {
+  expect(parse(host(value)).result).toBe(host(value).length);
+  const absolute = `GET http://${value}/p HTTP/1.1\r\nHost: other\r\n\r\n`;
+  expect([parse(absolute).result, parse(absolute).head.path]).toEqual([absolute.length, '/p']);
+});
+
+test.each([
+  '',
+  ':80',
+  'a:65536',
+  'a:000080',
+  'a:8o',
+  'a:-1',
+  'a:80:90',
+  'u@a',
+  'a%2',
+  'a%zz',
+  'a b',
+  'a/',
+  'a?b',
+  '[::1',
+  '[]',
+  '[:::]',
+  '[1:2:3]',
+  '[::1]a',
+  '[::1%25lo]',
+  '[1:2:3:4:5:6:7:8:9]',
+  '[::1.2.3.256]',
+  '[v1.a]',
+  '::1',
+  'é',
+])('Host: %s is refused, in a target too', (value) => {
+  const { result, head } = parse(host(value));
+  expect([result, head.reason]).toEqual([INVALID, 'host']);
+  expect(parse(`GET http://${value}#/ HTTP/1.1\r\nHost: a\r\n\r\n`).result).toBe(INVALID);
+  // What ends the authority of a target is not part of it.
+  if (/[ /?]/.test(value)) return;
+  expect(parse(`GET http://${value}/ HTTP/1.1\r\nHost: a\r\n\r\n`).head.reason).toBe('target');
+});
+
+test('Expect is a list, and so is Connection: elements in any case, empty ones ignored', () => {
+  expect(parse(field('Expect: ,\t100-Continue ,, 100-continue')).head.expectContinue).toBe(true);
+  expect(parse(field('Expect:')).head.expectContinue).toBe(false);
+  expect(parse(field('Connection: keep-alive,\r\nConnection: x,CLOSE')).head.close).toBe(true);
+  expect(parse(field('Connection: closed, "close"')).head.close).toBe(false);
+});
+
+test('the method of a refused head is known when its line was read, for the form of the answer', () => {
+  expect(parse('HEAD / HTTP/1.1\r\nno colon\r\n\r\n').head.method).toBe('HEAD');
+  const head = new RequestHead(LIMITS.headersMax);
+  for (const text of ['HEAD / HTTP/1.1\r\nHost: a\r\n\r\n', ' / HTTP/1.1\r\n']) {
+    const bytes = Buffer.from(text, 'latin1');
+    parseHead(bytes, 0, bytes.length, LIMITS, head);
+  }
+  expect(head.method).toBe('');
 });
 
 test('a head as long as the limit is taken, one byte more is not', () => {
@@ -119,7 +217,7 @@ test('a head as long as the limit is taken, one byte more is not', () => {
 });
 
 test('bytes beyond the end given are never looked at', () => {
-  const bytes = Buffer.from('\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n', 'latin1');
+  const bytes = Buffer.from('GET / HTTP/1.1\r\nHost: a\r\n\r\n', 'latin1');
   const head = new RequestHead(LIMITS.headersMax);
   expect(parseHead(bytes, 0, 0, LIMITS, head)).toBe(INCOMPLETE);
   expect(parseHead(bytes, bytes.length, bytes.length, LIMITS, head)).toBe(INCOMPLETE);
