@@ -23,6 +23,7 @@ import { createPump, type Pump, type PumpStats } from '@metricstream/shared/pump
 import type { AgentFigures } from './agent-metrics.ts';
 import { type Batcher, createBatcher } from './batcher.ts';
 import type { AgentConfig } from './config.ts';
+import { type Credentials, createCredentials } from './credentials.ts';
 import { beginEpoch } from './epoch.ts';
 import { clientIdentity } from './identity.ts';
 import { createInventory } from './inventory/inventory.ts';
@@ -57,6 +58,7 @@ export interface Agent {
 interface Parts {
   clientId: string;
   spool: Spool;
+  credentials: Credentials;
   uplink: Uplink;
   batcher: Batcher;
   sweeper: Sweeper;
@@ -80,6 +82,7 @@ export function createAgent(options: AgentOptions): Agent {
         parts = await build(options);
       },
       stop() {
+        parts?.credentials.close();
         parts?.spool.close();
         parts?.lock.release();
       },
@@ -111,7 +114,8 @@ async function build({ config, configHash, log }: AgentOptions): Promise<Parts> 
       log: quiet,
     });
     const sending: Spool['sending'] = (record) => spool.sending(record);
-    const uplink = createUplink({ ...collector, clientId, epoch: spool.epoch, sending, clock });
+    const credentials = createCredentials({ ...collector, log });
+    const uplink = createUplink({ ...collector, clientId, epoch: spool.epoch, credentials, sending, clock });
     const dir = join(stateDir, 'dead-letters');
     const onLost = (lost: Lost): void =>
       log.error('the oldest dead letters are gone, the directory is full', { dir, ...lost });
@@ -139,7 +143,18 @@ async function build({ config, configHash, log }: AgentOptions): Promise<Parts> 
       collector: collector.url,
       in_spool: spool.stats().points,
     });
-    return { clientId, spool, uplink, batcher, sweeper, ticks, lanes, lock, lastSweepMs: clock.monotonicMs() };
+    return {
+      clientId,
+      spool,
+      credentials,
+      uplink,
+      batcher,
+      sweeper,
+      ticks,
+      lanes,
+      lock,
+      lastSweepMs: clock.monotonicMs(),
+    };
   } catch (error) {
     lock.release();
     throw error;

@@ -5,6 +5,7 @@
  * whole library costs 13 MB more of memory.
  */
 import Client from 'undici/lib/dispatcher/client.js';
+import type { TlsOptions } from './tls-files.ts';
 
 /** A collector's idle timeout is 75 s and outlasts ours. One that says `Keep-Alive: timeout=N` gets N less the margin. */
 const KEEP_ALIVE_MS = 65_000;
@@ -26,11 +27,18 @@ export interface CollectorClient {
   close(): Promise<void>;
 }
 
-/** @param timeoutMs for connecting, for the head of an answer and between two pieces of its body, each. */
-export function createCollectorClient(origin: string, timeoutMs: number): CollectorClient {
+export interface CollectorClientOptions {
+  origin: string;
+  /** For connecting, for the head of an answer and between two pieces of its body, each. */
+  timeoutMs: number;
+  /** For https: what is trusted and what is shown. Sessions are resumed. */
+  tls: TlsOptions | undefined;
+}
+
+export function createCollectorClient({ origin, timeoutMs, tls }: CollectorClientOptions): CollectorClient {
   const client = new Client(origin, {
     pipelining: 1,
-    connect: { timeout: timeoutMs },
+    connect: { ...tls, timeout: timeoutMs },
     headersTimeout: timeoutMs,
     bodyTimeout: timeoutMs,
     keepAliveTimeout: KEEP_ALIVE_MS,

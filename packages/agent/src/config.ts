@@ -14,7 +14,6 @@ import {
   integer,
   listen,
   patterns,
-  serverUrl,
   text,
 } from '@metricstream/shared/config/leaves.ts';
 import { isLoopback, type ListenAddress, listenText } from '@metricstream/shared/config/listen.ts';
@@ -22,6 +21,7 @@ import type { ConfigSpec, CrossFault } from '@metricstream/shared/config/load.ts
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '@metricstream/shared/log.ts';
 import { formatDuration } from '@metricstream/shared/units.ts';
 import { z } from 'zod';
+import { checkCollector, type CollectorConfig, collectorSchema, shapeCollector } from './collector-config.ts';
 import type { SamplerGroups, SamplerOptions } from './samplers/options.ts';
 
 const MiB = 1024 * 1024;
@@ -79,13 +79,7 @@ const schema = z.strictObject({
   ),
   datacenter: text({ expected: 'a short name', pattern: LABEL, charsMax: 128 }).prefault('default'),
   tags: z.record(z.string(), tagValue).prefault({}),
-  collector: z
-    .strictObject({
-      url: serverUrl({ example: 'http://ingest.example:7440' }),
-      compression: choice(['gzip', 'zstd', 'none']).prefault('gzip'),
-      compress_above: bytes({ min: 0, max: 16 * MiB }).prefault('16KiB'),
-      timeout: duration({ min: 100, max: 300 * SECOND }).prefault('10s'),
-    })
+  collector: collectorSchema
     // Without a url it is refused, at its own name: that is wanted, and the type says it.
     .prefault({} as never),
   state_dir: directory().prefault('/var/lib/metricstream/agent'),
@@ -126,14 +120,7 @@ export interface AgentConfig {
   readonly host: string;
   readonly datacenter: string;
   readonly tags: Readonly<Record<string, string>>;
-  readonly collector: {
-    /** Without a slash at its end. */
-    readonly url: string;
-    readonly compression: 'gzip' | 'zstd' | 'none';
-    /** Smaller bodies are sent as they are. */
-    readonly compressAboveBytes: number;
-    readonly timeoutMs: number;
-  };
+  readonly collector: CollectorConfig;
   readonly stateDir: string;
   /** The processes' own interval is never shorter than the collection's. */
   readonly collection: SamplerOptions & {
@@ -179,7 +166,7 @@ function check(file: AgentFile): CrossFault[] {
       level: 'warning',
       what: `${admin.listen.host} can be reached from other machines, and whoever reaches it may read this host's figures`,
     });
-  return [...found, ...checkTags(Object.keys(file.tags))];
+  return [...found, ...checkCollector(file.collector), ...checkTags(Object.keys(file.tags))];
 }
 
 function checkTags(names: readonly string[]): CrossFault[] {
@@ -233,12 +220,7 @@ function shape(file: AgentFile): AgentConfig {
     host: file.host === '' ? hostname() : file.host,
     datacenter: file.datacenter,
     tags: file.tags,
-    collector: {
-      url: collector.url.replace(/\/+$/, ''),
-      compression: collector.compression,
-      compressAboveBytes: collector.compress_above,
-      timeoutMs: collector.timeout,
-    },
+    collector: shapeCollector(collector),
     stateDir: resolve(file.state_dir),
     collection: {
       intervalMs: collection.interval,

@@ -29,7 +29,7 @@ export interface AgentStatus {
   samplers: Record<string, Record<string, number>>;
 }
 
-/** `waiting`: nothing was sent yet; `halted`: the collector refuses this agent until somebody changes something. */
+/** `waiting`: nothing was sent yet; `halted`: nothing can be sent until somebody changes something. */
 export type CollectorState = 'waiting' | 'ok' | 'retrying' | 'halted' | 'stopped';
 
 export interface StatusParts {
@@ -99,7 +99,7 @@ export function notReadyReasons(parts: ReadinessParts): string[] {
   const reasons: string[] = [];
   const lateMs = LATE_INTERVALS * parts.intervalMs + LATE_MS;
   if (parts.sinceSweepMs > lateMs) reasons.push(`nothing was sampled for ${shown(parts.sinceSweepMs)}`);
-  if (parts.halted) reasons.push(`the collector refuses this agent: ${parts.lastError}`);
+  if (parts.halted) reasons.push(`nothing can be sent: ${parts.lastError}`);
   if (parts.spool.oldestAgeMs > lateMs) {
     const why = parts.lastError === '' ? '' : ` (${parts.lastError})`;
     reasons.push(`the oldest unsent batch is ${shown(parts.spool.oldestAgeMs)} old${why}`);

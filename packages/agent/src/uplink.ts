@@ -1,21 +1,25 @@
 /**
  * The way to the collector: a sink of the pump for each lane, over one kept-alive connection each. Owns the requests
  * and what is measured of them, and promises: a request never hangs longer than its timeouts, a batch counts as stored
- * only after a 2xx with an Ack, and the bytes of a batch are the same each time it is sent.
+ * only after a 2xx with an Ack, the bytes of a batch are the same each time it is sent, and nothing is sent without the
+ * token that should be with it.
  */
 import { createHistogram } from 'node:perf_hooks';
 import { constants, gzipSync, zstdCompressSync } from 'node:zlib';
-import { decodeAck } from '@metricstream/proto/ack.ts';
-import type { Ack } from '@metricstream/proto/batch.ts';
+import { decodeAck, decodeRefusal } from '@metricstream/proto/ack.ts';
+import type { Ack, Refusal } from '@metricstream/proto/batch.ts';
 import type { Clock } from '@metricstream/shared/clock.ts';
-import { messageOf } from '@metricstream/shared/errors.ts';
 import type { JournalRecord } from '@metricstream/shared/journal/record.ts';
 import type { Outcome, Sink } from '@metricstream/shared/pump/types.ts';
-import { type Answer, createCollectorClient } from './collector-client.ts';
-import { verdictOf } from './verdict.ts';
+import { type Answer, type CollectorClient, createCollectorClient } from './collector-client.ts';
+import type { Credentials, Current } from './credentials.ts';
+import { faultOf, wasClosed } from './send-fault.ts';
+import type { TlsFiles } from './tls-files.ts';
+import { type HttpAnswer, verdictOf } from './verdict.ts';
 
 const GZIP_LEVEL = 1;
 const ZSTD_LEVEL = 1;
+const PROTOBUF = 'application/x-protobuf';
 
 export type UplinkLane = 'live' | 'backlog';
 
@@ -29,6 +33,9 @@ export interface UplinkOptions {
   timeoutMs: number;
   compression: 'gzip' | 'zstd' | 'none';
   compressAboveBytes: number;
+  /** For the words of a fault; what they hold comes from the credentials. */
+  tls: TlsFiles;
+  credentials: Credentials;
   /** What a sending says about the spool. */
   sending(record: JournalRecord): { oldestSeq: number; bytes: number; runwaySeconds: number };
   clock: Clock;
@@ -73,57 +80,104 @@ export function createUplink(options: UplinkOptions): Uplink {
   // 0.1 ms resolution: recorded in microseconds, three digits.
   const latencyUs = createHistogram({ figures: 3 });
 
-  function take(outcome: Outcome, ack: Ack | undefined, record: JournalRecord): void {
-    if (outcome.kind !== 'stored') {
-      stats.lastError = outcome.why;
-      if (outcome.kind === 'rejected') stats.rejected++;
-      return;
-    }
-    stats.lastError = '';
-    if (!ack) return;
+  /** A halt ends as soon as the files that may be at fault have changed. */
+  function whenMended(outcome: Outcome, used: Current): Outcome {
+    return outcome.kind === 'halt' ? { ...outcome, changed: options.credentials.whenChanged(used) } : outcome;
+  }
+
+  function take(outcome: Outcome, ack: Ack | undefined, record: JournalRecord): Outcome {
+    stats.lastError = outcome.kind === 'stored' ? '' : outcome.why;
+    if (outcome.kind === 'rejected') stats.rejected++;
+    if (outcome.kind !== 'stored' || !ack) return outcome;
     if (ack.duplicate) stats.duplicates++;
     if (record.epoch === options.epoch) stats.contiguousSeq = Math.max(stats.contiguousSeq, ack.contiguousSeq);
     stats.clockSkewMs = ack.receivedUnixMs - options.clock.unixMs();
+    return outcome;
   }
 
   return {
     stats,
     ackMs: (percentile) => (latencyUs.count === 0 ? 0 : latencyUs.percentile(percentile) / 1000),
     sink(lane) {
-      const client = createCollectorClient(new URL(options.url).origin, options.timeoutMs);
+      const way = createWay(options, lane, stats);
       let last: { epoch: number; seq: number } | undefined;
       return {
         name: `collector (${lane})`,
         async write({ records }, signal) {
           const record = records[0] as JournalRecord;
+          const used = options.credentials.current();
+          if (used.trouble !== '')
+            return take(whenMended({ kind: 'halt', why: used.trouble }, used), undefined, record);
           if (record.seq !== last?.seq || record.epoch !== last.epoch) stats.pointsSent += record.points;
           last = { epoch: record.epoch, seq: record.seq };
-          stats.requests++;
           const begunMs = options.clock.monotonicMs();
           let answer: Answer;
           try {
-            const { path, headers, body } = request(options, record, lane, stats);
-            answer = await client.post(path, headers, body, signal);
+            answer = await way.post(record, used, signal);
           } catch (error) {
-            stats.lastError = faultOf(error, options);
-            return { kind: 'retry', why: stats.lastError };
+            const fault = faultOf(error, { ...options, answeredBefore: way.hasAnswered() });
+            return take(whenMended(fault, used), undefined, record);
           }
-          const text = Buffer.from(answer.body).toString('latin1');
-          const header = (name: string): string | undefined => headerText(answer.headers[name]);
-          const ownId = record.clientId === options.clientId;
-          const { status } = answer;
           const ack = ackOf(answer);
-          const said = { status, header, text, isAck: ack !== undefined };
-          const outcome = verdictOf(said, ownId, options.clock.unixMs());
-          if (status === 429 || status === 503) stats.refused++;
+          const outcome = verdictOf(saidBy(answer, ack), record.clientId === options.clientId, options.clock.unixMs());
+          if (answer.status === 429 || answer.status === 503) stats.refused++;
           if (outcome.kind === 'stored')
             latencyUs.record(Math.max(1, Math.round((options.clock.monotonicMs() - begunMs) * 1000)));
-          take(outcome, ack, record);
-          return outcome;
+          return take(whenMended(outcome, used), ack, record);
         },
-        close: () => client.close(),
+        close: () => way.close(),
       };
     },
+  };
+}
+
+/** A lane's connection. */
+interface Way {
+  post(record: JournalRecord, used: Current, signal: AbortSignal): Promise<Answer>;
+  /** Something has answered once. */
+  hasAnswered(): boolean;
+  close(): Promise<void>;
+}
+
+function createWay(options: UplinkOptions, lane: UplinkLane, stats: UplinkStats): Way {
+  const { origin } = new URL(options.url);
+  const open = (tls: Current['tls']): CollectorClient =>
+    createCollectorClient({ origin, timeoutMs: options.timeoutMs, tls });
+  let { tls } = options.credentials.current();
+  let client = open(tls);
+  let answered = false;
+  /** The connection has carried an answer, so the server may close it at any time, as idle. */
+  let reused = false;
+
+  async function postOnce(record: JournalRecord, used: Current, signal: AbortSignal): Promise<Answer> {
+    stats.requests++;
+    const { path, headers, body } = request(options, record, lane, stats);
+    if (used.authorization !== undefined) headers['authorization'] = used.authorization;
+    const wasReused = reused;
+    reused = false;
+    try {
+      const answer = await client.post(path, headers, body, signal);
+      reused = answered = true;
+      return answer;
+    } catch (error) {
+      if (wasReused && wasClosed(error) && !signal.aborted) return postOnce(record, used, signal);
+      throw error;
+    }
+  }
+
+  return {
+    async post(record, used, signal) {
+      if (used.tls !== tls) {
+        // Nothing is on its way now: a lane sends one request at a time.
+        await client.close();
+        tls = used.tls;
+        client = open(tls);
+        reused = false;
+      }
+      return postOnce(record, used, signal);
+    },
+    hasAnswered: () => answered,
+    close: () => client.close(),
   };
 }
 
@@ -136,7 +190,8 @@ interface Request {
 function request(options: UplinkOptions, record: JournalRecord, lane: UplinkLane, stats: UplinkStats): Request {
   const { oldestSeq, bytes, runwaySeconds } = options.sending(record);
   const headers: Record<string, string> = {
-    'content-type': 'application/x-protobuf',
+    'content-type': PROTOBUF,
+    accept: PROTOBUF,
     'client-id': record.clientId,
     'sent-at': String(options.clock.unixMs()),
     lane,
@@ -169,23 +224,30 @@ function ackOf({ status, body }: Answer): Ack | undefined {
   }
 }
 
-function headerText(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value[0] : value;
+/** @returns what a collector says no with, or undefined when the body is something else. */
+function refusalOf({ status, headers, body }: Answer): Refusal | undefined {
+  if (status < 300 || headerText(headers['content-type'])?.split(';', 1)[0]?.trim().toLowerCase() !== PROTOBUF)
+    return undefined;
+  try {
+    return decodeRefusal(body);
+  } catch {
+    return undefined;
+  }
 }
 
-/** What went wrong, in words that name the collector and the option that matters. */
-function faultOf(error: unknown, options: UplinkOptions): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const words: Record<string, string> = {
-    ECONNREFUSED: 'nothing listens there',
-    ENOTFOUND: 'no such host name',
-    EAI_AGAIN: 'the host name cannot be looked up now',
-    ECONNRESET: 'the connection was reset',
-    EPIPE: 'the connection was closed while sending',
-    UND_ERR_SOCKET: 'the connection was closed before the answer',
-    UND_ERR_CONNECT_TIMEOUT: `no connection within ${options.timeoutMs} ms`,
-    UND_ERR_HEADERS_TIMEOUT: `no answer within ${options.timeoutMs} ms`,
-    UND_ERR_BODY_TIMEOUT: `the answer stopped for ${options.timeoutMs} ms`,
+function saidBy(answer: Answer, ack: Ack | undefined): HttpAnswer {
+  const { status, headers, body } = answer;
+  const refusal = refusalOf(answer);
+  return {
+    status,
+    header: (name) => headerText(headers[name]),
+    // What is neither text nor a refusal is cleaned where it is shown.
+    text: Buffer.from(body).toString('latin1'),
+    isAck: ack !== undefined,
+    ...(refusal && { refusal }),
   };
-  return `${options.url}: ${words[code] ?? messageOf(error)}`;
+}
+
+function headerText(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
 }

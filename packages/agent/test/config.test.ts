@@ -56,7 +56,14 @@ test('a file of two lines gives the documented defaults', () => {
     host: hostname(),
     datacenter: 'default',
     tags: {},
-    collector: { url: 'http://ingest:7440', compression: 'gzip', compressAboveBytes: 16_384, timeoutMs: 10_000 },
+    collector: {
+      url: 'http://ingest:7440',
+      tokenFile: '',
+      tls: { caFile: '', certFile: '', keyFile: '' },
+      compression: 'gzip',
+      compressAboveBytes: 16_384,
+      timeoutMs: 10_000,
+    },
     stateDir: '/var/lib/metricstream/agent',
     collection: {
       intervalMs: 10_000,

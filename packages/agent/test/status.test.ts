@@ -19,7 +19,7 @@ describe('readiness', () => {
     };
     expect(notReadyReasons(ill)).toEqual([
       'nothing was sampled for 1m1s',
-      'the collector refuses this agent: status 401',
+      'nothing can be sent: status 401',
       'the oldest unsent batch is 1m30s old (status 401)',
     ]);
   });

@@ -1,77 +1,7 @@
-import { createServer, type IncomingHttpHeaders } from 'node:http';
-import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
-import { encodeAck } from '@metricstream/proto/ack.ts';
-import { systemClock } from '@metricstream/shared/clock.ts';
-import type { JournalRecord } from '@metricstream/shared/journal/record.ts';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { createUplink, type UplinkOptions } from '../src/uplink.ts';
-
-const EPOCH = 500;
-const NEVER = new AbortController().signal;
-
-function record(seq: number, body: Uint8Array, clientId = 'web-1'): JournalRecord {
-  const head = { kind: 1, lane: 0, clientId, points: 10, epoch: EPOCH, seq, oldestSeq: 0, receivedUnixMs: 1 } as const;
-  return { ...head, bodyCrc: 0, body };
-}
-
-interface Seen {
-  url: string;
-  headers: IncomingHttpHeaders;
-  body: Buffer;
-  socket: Socket;
-}
-
-interface Reply {
-  status: number;
-  headers?: Record<string, string>;
-  body?: Uint8Array;
-}
-
-/** A collector that answers as told and remembers what came. */
-async function collector(reply: (count: number) => Reply) {
-  const seen: Seen[] = [];
-  const server = createServer((request, response) => {
-    const pieces: Buffer[] = [];
-    request.on('data', (piece: Buffer) => pieces.push(piece));
-    request.on('end', () => {
-      const { url = '', headers, socket } = request;
-      seen.push({ url, headers, body: Buffer.concat(pieces), socket });
-      const { status, headers: extra, body } = reply(seen.length);
-      response.writeHead(status, extra);
-      response.end(body);
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen };
-}
-
-function uplinkTo(url: string, more: Partial<UplinkOptions> = {}) {
-  const uplink = createUplink({
-    url,
-    clientId: 'web-1',
-    epoch: EPOCH,
-    timeoutMs: 5000,
-    compression: 'gzip',
-    compressAboveBytes: 1000,
-    sending: ({ seq }) => ({ oldestSeq: seq - 1, bytes: 4096, runwaySeconds: 3600 }),
-    clock: systemClock,
-    ...more,
-  });
-  const sink = uplink.sink('live');
-  onTestFinished(() => sink.close());
-  const send = (one: JournalRecord) => sink.write({ records: [one], bytes: one.body.length }, NEVER);
-  return { uplink, sink, send };
-}
-
-const ack = (contiguousSeq: number): Reply => ({
-  status: 200,
-  body: encodeAck({ durable: 'journal', contiguousSeq, receivedUnixMs: Date.now() + 60_000, duplicate: false }),
-});
+import { describe, expect, it } from 'vitest';
+import { ack, collector, rawServer, record, uplinkTo } from './uplink-kit.ts';
 
 describe('the uplink', () => {
   it('posts the record as it is, with what the sending has to say, and reads the Ack', async () => {
@@ -151,40 +81,54 @@ describe('the uplink', () => {
   });
 });
 
-/** A server of bare sockets; `onRequest` is called for each chunk that comes. */
-async function rawServer(onRequest: (socket: Socket, count: number, text: string) => void) {
-  let count = 0;
-  const sockets = new Set<Socket>();
-  const server = createTcpServer((socket) => {
-    sockets.add(socket);
-    socket.on('error', () => undefined);
-    socket.on('data', (data) => onRequest(socket, ++count, data.toString('latin1')));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
 describe('the uplink on a bad network', () => {
-  it('a reset on a reused connection is a retry, and the next try carries the same bytes', async () => {
+  const yes = Buffer.from(ack(1).body ?? []).toString('latin1');
+  const storedHead = `HTTP/1.1 200 OK\r\nContent-Length: ${yes.length}\r\n`;
+
+  it.each([
+    ['reset', (socket: Socket) => socket.resetAndDestroy()],
+    ['closed', (socket: Socket) => socket.end()],
+  ])('a reused connection that is %s is one more request at once, with the same bytes', async (_how, end) => {
     const bodies: string[] = [];
-    const yes = Buffer.from(ack(1).body ?? []);
     const url = await rawServer((socket, count, text) => {
       bodies.push(text.slice(text.indexOf('\r\n\r\n')));
-      if (count === 2) socket.resetAndDestroy();
-      else socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${yes.length}\r\n\r\n${yes.toString('latin1')}`, 'latin1');
+      if (count === 2) end(socket);
+      else socket.write(`${storedHead}\r\n${yes}`, 'latin1');
+    });
+    const { send, uplink } = uplinkTo(url);
+    expect(await send(record(1, Buffer.from('first')))).toEqual({ kind: 'stored' });
+    expect(await send(record(2, Buffer.from('second')))).toEqual({ kind: 'stored' });
+    expect(bodies[1]).toBe(bodies[2]);
+    expect(uplink.stats).toMatchObject({ requests: 3, pointsSent: 20, lastError: '' });
+  });
+
+  it('a new connection that is reset is a retry, and the next try carries the same bytes', async () => {
+    const bodies: string[] = [];
+    const url = await rawServer((socket, count, text) => {
+      bodies.push(text.slice(text.indexOf('\r\n\r\n')));
+      // The second breaks a reused connection, the third the new one after it.
+      if (count === 2 || count === 3) socket.resetAndDestroy();
+      else socket.write(`${storedHead}\r\n${yes}`, 'latin1');
     });
     const { send, uplink } = uplinkTo(url);
     expect(await send(record(1, Buffer.from('first')))).toEqual({ kind: 'stored' });
     const second = record(2, Buffer.from('second'));
-    const broken = await send(second);
-    expect(broken).toMatchObject({ kind: 'retry' });
+    expect(await send(second)).toMatchObject({ kind: 'retry' });
     expect(uplink.stats.lastError).toMatch(/reset|closed/);
     expect(await send(second)).toEqual({ kind: 'stored' });
-    expect(bodies[1]).toBe(bodies[2]);
+    expect(new Set(bodies.slice(1)).size).toBe(1);
+  });
+
+  it('an answer with Connection: close is no fault, and the next batch takes a new connection', async () => {
+    const sockets: Socket[] = [];
+    const url = await rawServer((socket) => {
+      sockets.push(socket);
+      socket.end(`${storedHead}Connection: close\r\n\r\n${yes}`, 'latin1');
+    });
+    const { send, uplink } = uplinkTo(url);
+    for (let seq = 1; seq <= 4; seq++) expect(await send(record(seq, Buffer.from('x')))).toEqual({ kind: 'stored' });
+    expect(new Set(sockets).size).toBe(4);
+    expect(uplink.stats).toMatchObject({ requests: 4, lastError: '' });
   });
 
   it('silence ends in a retry that says how long was waited', async () => {

@@ -138,7 +138,8 @@ export function createPump(options: PumpOptions): Pump {
       else stats.retries++;
       setState(outcome.kind === 'halt' ? 'halted' : 'retrying', outcome.why);
       const floorMs = outcome.kind === 'retry' ? outcome.afterMs : undefined;
-      await sleep(backoffMs(attempt++, { ...options.backoff, floorMs }, options.random), abort);
+      const ends = outcome.kind === 'halt' && outcome.changed ? AbortSignal.any([abort, outcome.changed]) : abort;
+      await sleep(backoffMs(attempt++, { ...options.backoff, floorMs }, options.random), ends);
     }
     return false;
   }

@@ -21,13 +21,14 @@ export interface Delivery {
  *   the pump halves the delivery to find the one.
  * - `rejected`: the sink will never take the records at these indices; all others of the delivery ARE stored.
  *   `which: 'unknown'`: one or more are bad and nothing is known of the others: the pump halves until it knows.
- * - `halt`: a configuration fault (wrong token, missing bucket): keep everything, be loud, go on trying.
+ * - `halt`: a configuration fault (wrong token, missing bucket): keep everything, be loud, go on trying; at once when
+ *   `changed` is aborted, which says that the fault may be mended.
  */
 export type Outcome =
   | { kind: 'stored'; state?: unknown; losses?: readonly Loss[] }
   | { kind: 'retry'; why: string; afterMs?: number; suspect?: boolean }
   | { kind: 'rejected'; which: number[] | 'unknown'; why: string; state?: unknown; losses?: readonly Loss[] }
-  | { kind: 'halt'; why: string };
+  | { kind: 'halt'; why: string; changed?: AbortSignal };
 
 /** Points of a record that the sink did not store, while it stored the record's others. */
 export interface Loss {
