@@ -59,6 +59,10 @@ export class HttpExchange implements Exchange {
     return this.head === null ? '' : this.head.header(name);
   }
 
+  repeats(name: string): boolean {
+    return this.head !== null && this.head.repeats(name);
+  }
+
   answer(answer: Answer): void {
     if (this.answered)
       throw new Error(`http: ${this.method} ${this.path} was answered twice; answer each exchange once`);

@@ -54,13 +54,24 @@ export class RequestHead {
 
   /** @returns the first value of the field `name` (lower case), '' when absent. */
   header(name: string): string {
+    const at = this.find(name, 0);
+    return at === -1 ? '' : this.text.slice(this.fields[at + 2], this.fields[at + 3]);
+  }
+
+  /** @returns whether more than one field has this name (lower case). */
+  repeats(name: string): boolean {
+    const at = this.find(name, 0);
+    return at !== -1 && this.find(name, at + 4) !== -1;
+  }
+
+  /** @returns where in `fields` the first field of this name is, from `k` on, or -1. */
+  private find(name: string, k: number): number {
     const { fields, text } = this;
-    for (let k = 0, end = this.fieldCount * 4; k < end; k += 4) {
+    for (const end = this.fieldCount * 4; k < end; k += 4) {
       const from = fields[k]!;
-      if (fields[k + 1]! - from === name.length && sameName(text, from, name))
-        return text.slice(fields[k + 2], fields[k + 3]);
+      if (fields[k + 1]! - from === name.length && sameName(text, from, name)) return k;
     }
-    return '';
+    return -1;
   }
 }
 

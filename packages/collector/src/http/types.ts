@@ -64,6 +64,8 @@ export interface Exchange {
   readonly query: string;
   /** The first value of a header by lower-case name, '' when absent. Valid until `Handler.body` returns, then ''. */
   header(name: string): string;
+  /** Whether more than one header has this lower-case name. Valid as long as headers are. */
+  repeats(name: string): boolean;
   /** Declared length, or -1 for chunked. */
   readonly contentLength: number;
   /** The other end as `address:port`, for logs. */

@@ -4,7 +4,7 @@ import type { WireLimits } from '@metricstream/proto/limits.ts';
 import type { AuthMode } from '../config/types.ts';
 import type { TlsMaterial } from '../http/tls.ts';
 import type { HttpLimits } from '../http/types.ts';
-import type { AddressLimits } from '../admission/addresses.ts';
+import type { AddressLimits, AddressMemory } from '../admission/addresses.ts';
 import type { ClientLimits } from '../admission/limits.ts';
 import type { TokenEntry } from '../admission/tokens.ts';
 import type { ThreadLog } from '../journal-thread/messages.ts';
@@ -26,7 +26,7 @@ export interface IngestWorkerData {
   /** Absent: plain HTTP. */
   tls: TlsMaterial | undefined;
   /** Connections and failed attempts per address, of all workers (admission/addresses.ts). */
-  addresses: SharedArrayBuffer;
+  addresses: AddressMemory;
   addressLimits: AddressLimits;
   /** One Int32: 1 while the collector is ready, for /readyz. */
   ready: SharedArrayBuffer;

@@ -46,6 +46,7 @@ function ingestOf64KiBPerSecond(): (body: Uint8Array, encoding: string, chunked?
       path: '/v1/batches',
       query: '',
       header: (name) => headers[name] ?? '',
+    repeats: () => false,
       contentLength: chunked ? -1 : body.length,
       remote: 'test',
       peer: { ip: '', certified: undefined, context: undefined },

@@ -1,5 +1,5 @@
 /** What main makes for all ingest workers, for tests that start them without a collector. */
-import type { Addresses } from '../../src/admission/addresses.ts';
+import { type Addresses, createAddresses } from '../../src/admission/addresses.ts';
 import { createClientTable } from '../../src/admission/client-table.ts';
 import type { Common } from '../../src/ingest/settings.ts';
 import { createDoorbell } from '../../src/rings/doorbell.ts';
@@ -10,7 +10,7 @@ export const NO_ADDRESSES: Addresses = { arrived: () => undefined, gone: () => {
 export function commonParts(): Common {
   return {
     clientTable: createClientTable(16),
-    addresses: new SharedArrayBuffer(8),
+    addresses: createAddresses(4),
     ready: new SharedArrayBuffer(4),
     doorbell: createDoorbell(),
     tokens: [],

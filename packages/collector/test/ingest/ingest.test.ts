@@ -106,6 +106,7 @@ function rig(ack: 'journal' | 'memory' = 'journal', ringBytes = 64 * 1024, limit
       path: '/v1/batches',
       query: '',
       header: (field) => headers[field] ?? '',
+      repeats: () => false,
       contentLength: batch.length,
       remote: 'test',
       peer: { ip: '', certified: undefined, context: undefined },
