@@ -9,6 +9,7 @@ import { GrowingBuffer } from './growing-buffer.ts';
 import { Expecting, Intake } from './intake.ts';
 import { Outbox } from './outbox.ts';
 import type { Reason } from './reasons.ts';
+import { TICK_MS } from './shared.ts';
 import type { Shared } from './shared.ts';
 import type { Peer } from './types.ts';
 
@@ -19,13 +20,25 @@ export const LINGER_BYTES_MAX = 2 * 1024 * 1024;
 const Wait = { none: 0, idle: 1, head: 2, body: 3, linger: 4 } as const;
 type Wait = (typeof Wait)[keyof typeof Wait];
 
+export interface ConnectionOptions {
+  ip: string;
+  /** The names in the client's certificate, when it has a valid one. */
+  certified: readonly string[] | undefined;
+  /** Called once, when the socket has closed. */
+  onClosed: (connection: Connection) => void;
+}
+
 export class Connection implements SocketUser, ExchangeOwner {
   /** Its index in the listener's table. */
   slot = 0;
-  /** Accepted over the cap, only to be told so. */
+  /** Accepted only to be told why it is turned away. */
   refused = false;
 
+  /** The address of the other end. */
+  readonly ip: string;
+
   private readonly shared: Shared;
+  private readonly certified: readonly string[] | undefined;
   private readonly onClosed: (connection: Connection) => void;
   private readonly outbox: Outbox;
   private readonly intake: Intake;
@@ -45,8 +58,10 @@ export class Connection implements SocketUser, ExchangeOwner {
   /** Made when somebody asks: an idle connection has none. */
   private known: Peer | undefined;
 
-  constructor(shared: Shared, onClosed: (connection: Connection) => void) {
+  constructor(shared: Shared, { ip, certified, onClosed }: ConnectionOptions) {
     this.shared = shared;
+    this.ip = ip;
+    this.certified = certified;
     this.onClosed = onClosed;
     this.outbox = new Outbox(shared, (error) => (error === undefined ? this.settle() : this.destroy()));
     this.intake = new Intake(shared, this.outbox, this);
@@ -60,14 +75,13 @@ export class Connection implements SocketUser, ExchangeOwner {
   }
 
   get remote(): string {
-    const { socket } = this.wire;
-    if (this.address === '' && socket.remoteAddress !== undefined)
-      this.address = `${socket.remoteAddress}:${socket.remotePort}`;
-    return this.address;
+    const { remotePort } = this.wire.socket;
+    if (this.address === '' && remotePort !== undefined) this.address = `${this.ip}:${remotePort}`;
+    return this.address === '' ? this.ip : this.address;
   }
 
   get peer(): Peer {
-    this.known ??= { ip: this.wire.socket.remoteAddress ?? '', certified: undefined, context: undefined };
+    this.known ??= { ip: this.ip, certified: this.certified, context: undefined };
     return this.known;
   }
 
@@ -174,6 +188,18 @@ export class Connection implements SocketUser, ExchangeOwner {
   onTick(tick: number): void {
     if (this.outbox.deadlineTick !== 0 && tick >= this.outbox.deadlineTick) this.cut('write_timeout');
     else if (this.deadlineTick !== 0 && tick >= this.deadlineTick) this.expire();
+    else if (this.waitsFor === Wait.body && this.isBodySlow(tick)) {
+      this.intake.fail('body_slow');
+      this.settle();
+    }
+  }
+
+  /** The body's deadline tells when its head was complete. */
+  private isBodySlow(tick: number): boolean {
+    const { limits, ticks } = this.shared;
+    const elapsed = tick - (this.deadlineTick - ticks.body);
+    if (limits.bodyBytesPerSecondMin === 0 || elapsed <= ticks.bodyGrace || !this.intake.insideBody) return false;
+    return this.intake.bodyBytes < (limits.bodyBytesPerSecondMin * elapsed * TICK_MS) / 1000;
   }
 
   private expire(): void {
@@ -225,10 +251,10 @@ export class Connection implements SocketUser, ExchangeOwner {
     }
   }
 
-  /** Over the connection cap: answered 503 before anything is read. */
-  refuse(): void {
+  /** Turned away: told why before anything is read. */
+  refuse(reason: Reason): void {
     this.refused = true;
-    this.intake.fail('connections_full');
+    this.intake.fail(reason);
     this.settle();
   }
 

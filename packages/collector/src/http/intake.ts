@@ -23,6 +23,9 @@ export const SKIPPED_BODY_BYTES_MAX = 64 * 1024;
 export const Expecting = { head: 0, body: 1, chunks: 2, refusedBody: 3, nothing: 4 } as const;
 export type Expecting = (typeof Expecting)[keyof typeof Expecting];
 
+/** What every TLS connection begins with, and no request. */
+const TLS_HANDSHAKE = 0x16;
+
 const NO_BODY = Buffer.alloc(0);
 
 export class Intake {
@@ -32,6 +35,7 @@ export class Intake {
   /** A head was completed since this was last cleared: timeouts begin anew. */
   moved = false;
 
+  private requests = 0;
   /** An empty line came since the last request: one is nothing at all (RFC 9112 2.2), old clients end a body with it. */
   private emptyLine = false;
 
@@ -112,14 +116,15 @@ export class Intake {
     if (next === INCOMPLETE) return INCOMPLETE;
     const length = head.contentLength;
     if (next === INVALID || length > shared.limits.bodyBytesMax) {
-      this.fail(next === INVALID ? head.reason : 'body_too_large', head.method);
+      if (next === INVALID) this.fail(bytes[at] === TLS_HANDSHAKE ? 'tls_unexpected' : head.reason, head.method);
+      else this.fail('body_too_large', head.method);
       return end;
     }
     this.moved = true;
     this.emptyLine = false;
     shared.stats.requests++;
     const exchange = new HttpExchange(this.owner, head);
-    exchange.close = head.close || shared.draining;
+    exchange.close = head.close || shared.draining || ++this.requests >= shared.limits.requestsPerConnectionMax;
     exchange.complete = length === 0;
     this.current = exchange;
     this.rest = length;
@@ -229,6 +234,11 @@ export class Intake {
     }
     this.close();
     this.outbox.collect();
+  }
+
+  /** Bytes of the body being read that have come. */
+  get bodyBytes(): number {
+    return this.body === null ? 0 : this.body.length;
   }
 
   /** A request was begun whose body is not complete. */

@@ -1,21 +1,25 @@
 /**
- * A listening socket and all its connections. Owns the accept path, the connection cap, the one coarse timer and the
- * stop; promises that `stop` takes no new request, lets answers in flight out, and ends by its deadline.
+ * A listening socket: who is let in, and when all of it ends. Owns the accept path, the places that connections take,
+ * the one coarse timer and the stop; promises that every connection let in gives its place back exactly once, and that
+ * `stop` takes no new request, lets answers in flight out, and ends by its deadline.
  */
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
-import { READ_BUFFER_BYTES, adopt } from './adopt.ts';
-import { Connection } from './connection.ts';
+import { createConnections } from './connections.ts';
+import { createHeld } from './held.ts';
+import type { Reason } from './reasons.ts';
 import { Shared, TICK_MS } from './shared.ts';
 import type { HttpStats } from './shared.ts';
 import type { Handler, HttpLimits } from './types.ts';
 
-/** Connections over the cap that are being told so; beyond these, a connection is closed without a word. */
+/** Connections turned away that are being told so; beyond these, a connection is closed without a word. */
 export const REFUSALS_MAX = 64;
 
 export interface ServeOptions {
   limits: HttpLimits;
   handler: Handler;
+  /** Connections are accepted, and read only from `release` on. */
+  held?: boolean;
 }
 
 export interface ListenOptions extends ServeOptions {
@@ -28,13 +32,16 @@ export interface ListenOptions extends ServeOptions {
 
 export interface Listener {
   readonly port: number;
-  /** Connections open now. */
+  /** Connections open now, those that are being turned away or wait for `release` included. */
   connections(): number;
   /** Running totals; the object is live. */
   readonly stats: Readonly<HttpStats>;
+  /** Begins to read, when `held` was asked for: from the connections that wait, in their order, and all that come. Idempotent. */
+  release(): void;
   /**
-   * Stops accepting, closes idle connections, answers what is in flight with `Connection: close`, and destroys what is
-   * left after `drainMs`. Idempotent: a second call waits for the same stop. @returns how many had to be destroyed.
+   * Stops accepting, closes idle connections and those not begun, answers what is in flight with `Connection: close`,
+   * and destroys what is left after `drainMs`. Idempotent: a second call waits for the same stop. @returns how many had
+   * to be destroyed.
    */
   stop(options: { drainMs: number }): Promise<{ forced: number }>;
 }
@@ -43,7 +50,7 @@ export interface Listener {
 const BACKLOG = 1024;
 
 /**
- * Listens on a plain TCP port. Rejects with the system's error (EADDRINUSE, EACCES …) when it cannot.
+ * Listens on a TCP port. Rejects with the system's error (EADDRINUSE, EACCES …) when it cannot.
  */
 export async function listen(options: ListenOptions): Promise<Listener> {
   const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
@@ -62,61 +69,69 @@ export async function listen(options: ListenOptions): Promise<Listener> {
  * `pauseOnConnect` set) or `secureConnection` of a tls.Server.
  */
 export function serve(server: Server, event: 'connection' | 'secureConnection', options: ServeOptions): Listener {
-  const shared = new Shared(options.limits, options.handler);
-  const table: Connection[] = [];
-  const readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
+  const { limits, handler } = options;
+  const shared = new Shared(limits, handler);
+  const { stats } = shared;
+  /** Connections that were let in and have not gone. */
+  let places = 0;
+  let holding = options.held === true;
   let whenEmpty: (() => void) | undefined;
   let stopping: Promise<{ forced: number }> | undefined;
 
-  let refusing = 0;
+  const leave = (ip: string): void => {
+    places--;
+    handler.gone?.(ip);
+    counted();
+  };
+  const connections = createConnections(shared, (ip, refused) => (refused ? counted() : leave(ip)));
+  const waiting = createHeld(leave);
+  const counted = (): void => {
+    stats.openConnections = places + connections.refusing;
+    if (stats.openConnections === 0) whenEmpty?.();
+  };
 
-  const forget = (connection: Connection): void => {
-    if (connection.refused) refusing--;
-    const last = table.pop()!;
-    if (last !== connection) {
-      table[connection.slot] = last;
-      last.slot = connection.slot;
+  const turnAway = (socket: Socket, ip: string, reason: Reason): void => {
+    stats.connectionsRefused++;
+    if (connections.refusing < REFUSALS_MAX) connections.refuse(socket, ip, reason);
+    else {
+      handler.malformed(0, reason, `${ip}:${socket.remotePort}`);
+      socket.destroy();
     }
-    shared.stats.openConnections = table.length;
-    if (table.length === 0) whenEmpty?.();
   };
 
   const accept = (socket: Socket): void => {
-    const over = table.length - refusing >= options.limits.connectionsMax;
-    if (shared.draining || (over && refusing >= REFUSALS_MAX)) {
-      shared.stats.connectionsRefused++;
+    const ip = plainAddress(socket.remoteAddress);
+    // Without an address it has gone already.
+    if (shared.draining || ip === '') {
+      if (shared.draining) stats.connectionsRefused++;
       socket.destroy();
       return;
     }
-    const connection = new Connection(shared, forget);
-    connection.slot = table.length;
-    table.push(connection);
-    shared.stats.openConnections = table.length;
-    connection.open(adopt(socket, readBuffer, connection));
-    if (over) {
-      refusing++;
-      shared.stats.connectionsRefused++;
-      connection.refuse();
-    } else shared.stats.connectionsAccepted++;
+    const reason = places >= limits.connectionsMax ? 'connections_full' : handler.arrived?.(ip);
+    if (reason === undefined) {
+      places++;
+      stats.connectionsAccepted++;
+      if (holding) waiting.hold(socket, ip);
+      else connections.open(socket, ip);
+    } else turnAway(socket, ip, reason);
+    counted();
   };
 
-  const ticker = setInterval(() => {
-    const tick = ++shared.tick;
-    for (const connection of table) connection.onTick(tick);
-  }, TICK_MS).unref();
+  const ticker = setInterval(() => connections.tick(++shared.tick), TICK_MS).unref();
   server.on(event, accept);
-  server.on('error', () => void shared.stats.acceptFailures++);
+  server.on('error', () => void stats.acceptFailures++);
 
   const stop = async (drainMs: number): Promise<{ forced: number }> => {
     shared.draining = true;
     const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
     const empty = new Promise<void>((resolve) => void (whenEmpty = resolve));
-    for (const connection of table.slice()) connection.drain();
+    waiting.destroy();
+    connections.drain();
     let forced = 0;
-    if (table.length > 0) {
+    if (stats.openConnections > 0) {
       const deadline = setTimeout(() => {
-        forced = table.length;
-        for (const connection of table.slice()) connection.destroy();
+        forced = stats.openConnections;
+        connections.destroy();
       }, drainMs);
       await empty;
       clearTimeout(deadline);
@@ -128,8 +143,18 @@ export function serve(server: Server, event: 'connection' | 'secureConnection', 
 
   return {
     port: (server.address() as AddressInfo).port,
-    connections: () => table.length,
-    stats: shared.stats,
+    connections: () => stats.openConnections,
+    stats,
+    release() {
+      holding = false;
+      if (!shared.draining) waiting.release(connections.open);
+    },
     stop: ({ drainMs }) => (stopping ??= stop(drainMs)),
   };
+}
+
+/** @returns the address as text; of an IPv4 client on a socket for IPv6, its IPv4 address; '' when there is none. */
+function plainAddress(address: string | undefined): string {
+  if (address === undefined) return '';
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice('::ffff:'.length) : address;
 }

@@ -10,13 +10,15 @@ import type { Handler, HttpLimits } from './types.ts';
 export const TICK_MS = 250;
 /** A closing connection reads and drops what still comes for this long, so that no reset eats the last answer. */
 const LINGER_MS = 2000;
+/** How long a body may take to come up to the rate that is asked of it. */
+const BODY_GRACE_MS = 5000;
 /** Parsed heads kept for reuse; one is in use per request whose body is not complete. */
 const HEADS_POOLED_MAX = 64;
 
 /** Running totals, and two levels (`open…`), of one listener. */
 export interface HttpStats {
   connectionsAccepted: number;
-  /** Over the cap, or while stopping. */
+  /** Turned away, or while stopping. */
   connectionsRefused: number;
   /** The system could not accept: mostly too many open files. */
   acceptFailures: number;
@@ -36,7 +38,7 @@ interface Flushable {
 export class Shared {
   readonly limits: HttpLimits;
   readonly handler: Handler;
-  readonly ticks: { head: number; body: number; idle: number; write: number; linger: number };
+  readonly ticks: { head: number; body: number; bodyGrace: number; idle: number; write: number; linger: number };
   readonly stats: HttpStats = {
     connectionsAccepted: 0,
     connectionsRefused: 0,
@@ -67,6 +69,7 @@ export class Shared {
     this.ticks = {
       head: ticksOf(limits.headTimeoutMs),
       body: ticksOf(limits.bodyTimeoutMs),
+      bodyGrace: ticksOf(BODY_GRACE_MS),
       idle: ticksOf(limits.idleTimeoutMs),
       write: ticksOf(limits.writeTimeoutMs),
       linger: ticksOf(LINGER_MS),

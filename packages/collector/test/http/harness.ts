@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { listen } from '../../src/http/listener.ts';
 import type { Listener } from '../../src/http/listener.ts';
+import type { Reason } from '../../src/http/reasons.ts';
 import { empty, withBody } from '../../src/http/responses.ts';
 import type { Answer, Exchange, Handler, HttpLimits } from '../../src/http/types.ts';
 
@@ -29,6 +30,9 @@ export const OK = withBody(200, 'application/octet-stream');
 export interface Seen {
   /** Exchanges handed over with their bodies, in order. */
   bodies: { exchange: Exchange; body: string }[];
+  /** The addresses of connections that were let in, and of those that have gone. */
+  arrived: string[];
+  gone: string[];
   aborted: Exchange[];
   malformed: string[];
   failed: unknown[];
@@ -45,14 +49,24 @@ export interface Rig {
 
 export interface RigOptions {
   limits?: Partial<HttpLimits>;
+  host?: string;
+  held?: boolean;
+  /** Default: everybody is let in. */
+  arrived?: (ip: string) => Reason | undefined;
   head?: (exchange: Exchange) => Answer | undefined;
   /** Default: answers 200 with the body sent back. */
   body?: (exchange: Exchange, body: Uint8Array) => void;
 }
 
 export async function startRig(options: RigOptions = {}): Promise<Rig> {
-  const seen: Seen = { bodies: [], aborted: [], malformed: [], failed: [], turns: 0 };
+  const seen: Seen = { bodies: [], arrived: [], gone: [], aborted: [], malformed: [], failed: [], turns: 0 };
   const handler: Handler = {
+    arrived(ip) {
+      const reason = options.arrived?.(ip);
+      if (reason === undefined) seen.arrived.push(ip);
+      return reason;
+    },
+    gone: (ip) => void seen.gone.push(ip),
     head: (exchange) => options.head?.(exchange),
     body(exchange, body) {
       const text = Buffer.from(body).toString('latin1');
@@ -66,7 +80,8 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     turn: () => void seen.turns++,
   };
   const limits = { ...LIMITS, ...options.limits };
-  const listener = await listen({ host: '127.0.0.1', port: 0, reusePort: false, limits, handler });
+  const { host = '127.0.0.1', held = false } = options;
+  const listener = await listen({ host, port: 0, reusePort: false, limits, handler, held });
   const clients: Client[] = [];
   return {
     listener,
@@ -83,6 +98,8 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
       const left = JSON.stringify({ forced, openConnections, openExchanges, failed: seen.failed.map(String) });
       if (left !== '{"forced":0,"openConnections":0,"openExchanges":0,"failed":[]}')
         throw new Error(`left behind: ${left}`);
+      if (seen.gone.toSorted().join() !== seen.arrived.toSorted().join())
+        throw new Error(`arrived: ${seen.arrived.join()}; gone: ${seen.gone.join()}`);
     },
   };
 }
