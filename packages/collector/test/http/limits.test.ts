@@ -1,8 +1,12 @@
 /** What a connection may cost: time, bytes, requests unread; and what happens when a handler fails. */
 import { afterEach, expect, test } from 'vitest';
+import { REFUSALS_MAX } from '../../src/http/listener.ts';
+import { empty } from '../../src/http/responses.ts';
 import type { Exchange } from '../../src/http/types.ts';
 import { GET, NO_CONTENT, OK, eventually, post, startRig } from './harness.ts';
 import type { Rig, RigOptions } from './harness.ts';
+
+const NOT_FOUND = empty(404);
 
 let rig: Rig;
 
@@ -146,4 +150,97 @@ test('turn is called once for all that was read', async () => {
   const { client, seen } = await start();
   await client().send(GET.repeat(5)).receives('200', 5);
   expect(seen.turns).toBe(1);
+});
+
+test('the answer to the last request that a connection may ask closes it', async () => {
+  const { client, seen } = await start({ limits: { requestsPerConnectionMax: 3 } });
+  const text = await client().send(GET.repeat(5)).isClosed();
+  expect(text.split('HTTP/1.1 200').length - 1).toBe(3);
+  expect(text.match(/Connection: close/g)).toHaveLength(1);
+  expect(text.lastIndexOf('Connection: close')).toBeGreaterThan(text.lastIndexOf('HTTP/1.1 200'));
+  expect(seen.bodies).toHaveLength(3);
+});
+
+test('a body that comes too slowly is answered 408, declared or chunked; one at its rate and one that rests early are not', async () => {
+  const { client, seen } = await start({
+    limits: { bodyBytesPerSecondMin: 1000, bodyTimeoutMs: 60_000, idleTimeoutMs: 60_000 },
+  });
+  const chunkedHead = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n';
+  const head = post('x'.repeat(20_000)).slice(0, -20_000);
+  const slow = [client().send(head), client().send(chunkedHead)];
+  const quick = client().send(head);
+  const resting = client().send(`${head}${'x'.repeat(19_999)}`);
+  const dripping = setInterval(() => {
+    slow[0]!.send('x'.repeat(40));
+    // Many bytes, of which few are the body's.
+    slow[1]!.send(`1;${'e'.repeat(30)}\r\nx\r\n`);
+    quick.send('x'.repeat(150));
+  }, 50);
+  const answers = await Promise.all(slow.map((one) => one.isClosed(8000)));
+  clearInterval(dripping);
+  for (const answer of answers) expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+  expect(seen.malformed).toEqual(['408 body_slow', '408 body_slow']);
+  expect([quick.closed, resting.closed, seen.aborted.length]).toEqual([false, false, 2]);
+  resting.send('x');
+  await resting.receives('200');
+});
+
+test('the handler says who is let in, before anything is read, and hears of each that has gone once', async () => {
+  const arrivals: string[] = [];
+  const { client, listener, seen } = await start({
+    arrived: (ip) => (arrivals.push(ip) > 1 ? 'address_full' : undefined),
+  });
+  const first = client().send(GET);
+  await first.receives('200');
+  const refused = client().send(GET);
+  expect(await refused.isClosed()).toMatch(/^HTTP\/1\.1 429 [^]*Retry-After: /);
+  expect(seen.malformed).toEqual(['429 address_full']);
+  expect([arrivals, seen.arrived, seen.gone]).toEqual([['127.0.0.1', '127.0.0.1'], ['127.0.0.1'], []]);
+  first.socket.resetAndDestroy();
+  refused.socket.destroy();
+  await eventually(() => listener.connections() === 0);
+  expect(seen.gone).toEqual(['127.0.0.1']);
+});
+
+test('beyond the connections that are being told why they are turned away, the next are closed and counted', async () => {
+  const { client, listener, seen } = await start({ arrived: () => 'address_full' });
+  const all = Array.from({ length: REFUSALS_MAX + 6 }, () => client());
+  const texts = await Promise.all(all.map((one) => one.isClosed()));
+  expect(texts.filter((text) => text === '')).toHaveLength(6);
+  expect(seen.malformed.filter((reason) => reason === '0 address_full')).toHaveLength(6);
+  expect(listener.stats.connectionsRefused).toBe(REFUSALS_MAX + 6);
+  for (const one of all) one.socket.destroy();
+  await eventually(() => listener.connections() === 0);
+});
+
+test('an IPv4 client of a listener for IPv6 goes by its IPv4 address', async () => {
+  const ips: string[] = [];
+  const { client, seen } = await start({
+    host: '::',
+    body: (exchange) => (ips.push(exchange.peer.ip, exchange.remote), exchange.answer(NO_CONTENT)),
+  });
+  const one = client().send(GET);
+  await one.receives('204');
+  expect(ips).toEqual(['127.0.0.1', `127.0.0.1:${one.socket.localPort}`]);
+  expect(seen.arrived).toEqual(['127.0.0.1']);
+});
+
+test('a client that begins a TLS handshake on a plain port is told so in the clear, and named', async () => {
+  const { client, seen } = await start();
+  const hello = client().send('\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03');
+  expect(await hello.isClosed()).toMatch(/^HTTP\/1\.1 400 [^]*this port speaks plain HTTP/);
+  expect(seen.malformed).toEqual(['400 tls_unexpected']);
+});
+
+test('a refused body that is being skipped is cut when its time is over, without a second answer', async () => {
+  const { client, seen } = await start({
+    limits: { bodyTimeoutMs: 300 },
+    head: (exchange) => (exchange.path === '/p' ? NOT_FOUND : undefined),
+  });
+  const dripping = client().send(post('x'.repeat(1000)).slice(0, -999));
+  await dripping.receives('404');
+  const drip = setInterval(() => dripping.send('x'), 50);
+  await dripping.isClosed();
+  clearInterval(drip);
+  expect([dripping.text.split('HTTP/1.1').length, seen.malformed]).toEqual([2, []]);
 });
