@@ -2,9 +2,13 @@
  * A client that sends a case's bytes exactly as they are and watches. Owns one socket per case; promises to end by
  * itself, at the latest some seconds after the last byte was sent.
  */
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectTls, createSecureContext } from 'node:tls';
+import type { ConnectionOptions } from 'node:tls';
+import { readCertificate } from '../services/certificates.ts';
 import { readAnswers } from './answers.ts';
 import type { AnswersRead } from './answers.ts';
 import type { Case, Part } from './corpus.ts';
@@ -17,15 +21,59 @@ const GRACE_MS = 40;
 /** A server that does nothing for so long is taken to wait for more. */
 const SILENCE_MS = 500;
 
-/** Runs one case against a server. @param path put in place of `/__P__`. */
-export async function runCase(entry: Case, port: number, path: string): Promise<Observed> {
+/** Opens a connection; resolves when bytes can be sent. */
+export type Dial = (port: number) => Promise<Socket>;
+
+export const dialPlain: Dial = async (port) => {
   const socket = connect({ host: '127.0.0.1', port, noDelay: true, allowHalfOpen: true });
+  await once(socket, 'connect');
+  return socket;
+};
+
+const secureContext = createSecureContext({ ca: readCertificate('server').ca });
+
+export const dialTls: Dial = async (port) => {
+  const tcp = await dialPlain(port);
+  const socket = connectTls({
+    socket: tcp,
+    servername: 'localhost',
+    secureContext,
+    allowHalfOpen: true,
+  } as ConnectionOptions);
+  await once(socket, 'secureConnect');
+  return socket;
+};
+
+export interface CaseRun {
+  entry: Case;
+  /** Put in place of `/__P__`. */
+  path: string;
+  dial: () => Promise<Socket>;
+  /** In place of what the case says, where it does not say how long to pause. */
+  bytesPerWrite?: number;
+  /** All bytes of the case in two writes, the first so long. */
+  cutAt?: number;
+}
+
+/** Runs one case against a server. */
+export async function runCase({ entry, path, dial, bytesPerWrite, cutAt }: CaseRun): Promise<Observed> {
+  const socket = await dial();
   const watch = new Watch(socket, entry);
-  await new Promise<void>((resolve) => void socket.once('connect', resolve));
-  for (const part of entry.send) await sendPart(socket, watch, part, path);
+  if (cutAt === undefined) for (const part of entry.send) await sendPart({ socket, watch, part, path, bytesPerWrite });
+  else
+    await sendInTwo({ socket, bytes: caseBytes(entry, path), cutAt, shutdown: entry.send.at(-1)?.then !== undefined });
   const observed = await watch.end();
   socket.destroy();
   return observed;
+}
+
+/** All bytes of a case, whatever pauses it makes. */
+export function caseBytes(entry: Case, path: string): Buffer {
+  return Buffer.concat(entry.send.flatMap((part) => Array<Buffer>(part.repeat ?? 1).fill(partBytes(part, path))));
+}
+
+function partBytes(part: Part, path: string): Buffer {
+  return Buffer.from(Buffer.from(part.b64, 'base64').toString('latin1').replaceAll('/__P__', path), 'latin1');
 }
 
 class Watch {
@@ -89,13 +137,31 @@ class Watch {
   }
 }
 
-async function sendPart(socket: Socket, watch: Watch, part: Part, path: string): Promise<void> {
-  const bytes = Buffer.from(Buffer.from(part.b64, 'base64').toString('latin1').replaceAll('/__P__', path), 'latin1');
+async function sendInTwo(plan: { socket: Socket; bytes: Buffer; cutAt: number; shutdown: boolean }): Promise<void> {
+  const { socket, bytes, cutAt, shutdown } = plan;
+  socket.write(bytes.subarray(0, cutAt));
+  await nextTurn();
+  await nextTurn();
+  socket.write(bytes.subarray(cutAt));
+  if (shutdown) socket.end();
+}
+
+interface Sending {
+  socket: Socket;
+  watch: Watch;
+  part: Part;
+  path: string;
+  bytesPerWrite: number | undefined;
+}
+
+async function sendPart({ socket, watch, part, path, bytesPerWrite }: Sending): Promise<void> {
+  const bytes = partBytes(part, path);
   const pauseMs = part.every_ms;
   const repeats = part.repeat ?? 1;
-  if (part.split === undefined && pauseMs === undefined) socket.write(Buffer.concat(Array(repeats).fill(bytes)));
+  const given = pauseMs === undefined ? (bytesPerWrite ?? part.split) : part.split;
+  if (given === undefined && pauseMs === undefined) socket.write(Buffer.concat(Array(repeats).fill(bytes)));
   else {
-    const step = part.split ?? bytes.length;
+    const step = given ?? bytes.length;
     for (let sent = 0; sent < bytes.length * repeats && !watch.closed; sent += step) {
       const from = sent % bytes.length;
       socket.write(bytes.subarray(from, from + step));

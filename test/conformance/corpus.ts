@@ -65,3 +65,15 @@ export function loadCorpus(): Case[] {
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Case);
 }
+
+/** The `count` cases with the fewest bytes that do not pause while sending: cutting them is all there is to it. */
+export function shortestCases(cases: readonly Case[], count: number): Case[] {
+  const length = ({ send }: Case): number =>
+    send.reduce((sum, part) => sum + Buffer.from(part.b64, 'base64').length * (part.repeat ?? 1), 0);
+  const still = ({ send }: Case): boolean =>
+    send.every((part) => part.every_ms === undefined && part.until === undefined && part.wait_ms === undefined);
+  return cases
+    .filter(still)
+    .sort((a, b) => length(a) - length(b))
+    .slice(0, count);
+}
