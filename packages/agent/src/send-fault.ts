@@ -79,10 +79,10 @@ const UNTRUSTED = new Set([
 ]);
 
 /** @returns what does not fit between this agent's configuration and the collector, or undefined. */
-function misfitOf(code: string, error: unknown, { url, tls }: FaultContext): string | undefined {
+function misfitOf(code: string, error: unknown, { url, tls, answeredBefore }: FaultContext): string | undefined {
   if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG' || code === 'EPROTO')
     return 'the collector does not speak TLS there; use http:// in collector.url, or switch tls on in the collector';
-  if (code.startsWith('HPE_'))
+  if (!answeredBefore && error instanceof Error && error.name === 'HTTPParserError')
     return 'what answers there is not HTTP; if the collector speaks TLS there, use https:// in collector.url';
   if (UNTRUSTED.has(code)) {
     const trusted = tls.caFile === '' ? "this system's CAs" : `any CA in ${tls.caFile}`;
