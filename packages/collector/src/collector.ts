@@ -62,7 +62,7 @@ interface Parts {
 export function createCollector({ config }: Loaded<CollectorConfig>, log: Log): Reloadable {
   const parts: Parts = { sinks: [], stopping: false };
   const sinks = chosenSinks(config).map((chosen) => ({ ...chosen, position: createDurablePosition() }));
-  const clientTable = createClientTable(config.limits.clientsMax);
+  const clientTable = createClientTable(config.limits.clientsMax, { threads: config.workers + 1 });
   const steps: Step[] = [
     doorStep(config, parts, log),
     directoryStep(config, parts),
@@ -255,7 +255,7 @@ function publishReady(parts: Parts, ready: SharedArrayBuffer): void {
 
 /** @returns what the status is read from, or undefined before there is a journal. */
 function statusParts(parts: Parts): StatusParts | undefined {
-  const { journal, ingest, sinks } = parts;
+  const { journal, ingest, sinks, door } = parts;
   if (!journal) return undefined;
-  return { journal, ingest, sinks, stopping: () => parts.stopping };
+  return { journal, ingest, sinks, door, stopping: () => parts.stopping };
 }

@@ -4,6 +4,7 @@
  */
 import type { Counters } from '@metricstream/shared/counters.ts';
 import { REFUSED_REASONS, REJECTED_REASONS } from '../ingest/counters.ts';
+import type { FrontDoor } from '../front-door.ts';
 import { REASONS } from '../http/reasons.ts';
 import type { JournalThread } from '../journal-thread/start.ts';
 import type { SinkThread } from '../sinks/start.ts';
@@ -34,6 +35,8 @@ export interface CollectorStatus {
   journal: { bytes: number; records_total: number; points_total: number; writing: boolean; damaged_bytes: number };
   sinks: Record<string, SinkStatus>;
   workers: { running: number; respawned: number };
+  /** `tokens` in force; the file itself may be broken by now. */
+  front_door: { tokens: number; tokens_expiring: number; tokens_file_broken: boolean };
   ready: boolean;
   reasons: string[];
 }
@@ -43,6 +46,7 @@ export interface StatusParts {
   /** Absent until the workers listen. */
   ingest: { counters: readonly Counters<string>[]; respawns: () => number } | undefined;
   sinks: readonly Pick<SinkThread, 'name' | 'counters' | 'state' | 'figures'>[];
+  door?: Pick<FrontDoor, 'figures'> | undefined;
   stopping: () => boolean;
 }
 
@@ -84,6 +88,7 @@ export function collectorStatus(parts: StatusParts): CollectorStatus {
     },
     sinks,
     workers: { running: parts.ingest?.counters.length ?? 0, respawned: parts.ingest?.respawns() ?? 0 },
+    front_door: doorStatus(parts),
     ready: reasons.length === 0,
     reasons,
   };
@@ -103,6 +108,16 @@ function sinkStatus(
     lag_points: Math.max(0, journal.get('pointsTotal') - counters.get('pointsPassed')),
     lag_bytes: Math.max(0, journal.get('endPosition') - counters.get('position')),
     retries: counters.get('retries'),
+  };
+}
+
+/** A broken tokens file is no reason to be not ready: who was known before still is. */
+function doorStatus({ door }: StatusParts): CollectorStatus['front_door'] {
+  const figures = door?.figures();
+  return {
+    tokens: figures?.tokens ?? 0,
+    tokens_expiring: figures?.tokensExpiring ?? 0,
+    tokens_file_broken: figures?.tokensFileBroken ?? false,
   };
 }
 

@@ -16,7 +16,12 @@ type Total = (name: string) => number;
 export function createCollectorMetrics(parts: StatusParts, version: string): Metrics {
   const metrics = createMetrics({ part: 'collector', version });
   const total: Total = (name) => ingestTotal(parts, name);
-  const fills = [ingestFill(metrics), journalFill(metrics, parts.journal.counters), sinkFill(metrics)];
+  const fills = [
+    ingestFill(metrics),
+    doorFill(metrics),
+    journalFill(metrics, parts.journal.counters),
+    sinkFill(metrics),
+  ];
   const fillFigures = registerFigures(metrics, SINK_FIGURES);
   metrics.onCollect(() => {
     const status = collectorStatus(parts);
@@ -70,6 +75,23 @@ function ingestFill(metrics: Metrics): Fill {
     ringUsed.set(total('ringUsedBytes'));
     latency.setTotal(total('latencySumS'));
     respawned.setTotal(status.workers.respawned);
+  };
+}
+
+function doorFill(metrics: Metrics): Fill {
+  const tokens = metrics.gauge({ name: 'tokens', help: 'Tokens in force.' });
+  const expiring = metrics.gauge({
+    name: 'tokens_expiring',
+    help: 'Tokens in force that expire within 7 days, or have.',
+  });
+  const broken = metrics.gauge({
+    name: 'tokens_file_broken',
+    help: '1 while the tokens file cannot be used and the one before it is in force.',
+  });
+  return ({ front_door: door }) => {
+    tokens.set(door.tokens);
+    expiring.set(door.tokens_expiring);
+    broken.set(door.tokens_file_broken ? 1 : 0);
   };
 }
 

@@ -1,7 +1,132 @@
-/** The tokens file. Owns reading and writing it; promises that a broken line is named by its number. */
-import type { TokenEntry } from './tokens.ts';
+/**
+ * The tokens file. Owns reading it and noticing that it has changed, and promises: a broken line is named by its number,
+ * no pipe is waited for, and no more is read than a tokens file may have.
+ */
+import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { MetricStreamError, messageOf } from '@metricstream/shared/errors.ts';
+import { parseTokens, type TokenLine, TOKENS_BYTES_MAX } from './tokens.ts';
 
-/** @throws MetricStreamError `config_invalid` that names file and line. */
-export function readTokens(_path: string): readonly TokenEntry[] {
-  return [];
+export interface TokensFile {
+  readonly entries: readonly TokenLine[];
+  readonly text: string;
+  /** What is unwise about it, in whole sentences. */
+  readonly warnings: readonly string[];
+}
+
+/** @throws MetricStreamError `config_invalid` that names the file and every broken line. */
+export function readTokensFile(path: string): TokensFile {
+  const { text, mode } = readBounded(path);
+  const parsed = parseTokens(text);
+  if (!parsed.ok) {
+    const lines = parsed.faults.map(
+      ({ line, column, what, expected }) => `${path}:${line}:${column}: ${what} — expected ${expected}`,
+    );
+    if (parsed.more > 0) lines.push(`… and ${parsed.more} more`);
+    throw new MetricStreamError('config_invalid', lines.join('\n'));
+  }
+  const warnings: string[] = [];
+  if ((mode & constants.S_IWOTH) !== 0)
+    warnings.push(`${path} can be written by everybody on this machine, who can let in whom he likes: chmod o-w it`);
+  if (parsed.entries.length === 0) warnings.push(`${path} holds no token: nobody can come in with one`);
+  return { entries: parsed.entries, text, warnings };
+}
+
+function readBounded(path: string): { text: string; mode: number } {
+  let fd: number | undefined;
+  try {
+    // A pipe without a writer must not hold us up.
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const { mode, size } = fstatSync(fd);
+    if ((mode & constants.S_IFMT) !== constants.S_IFREG) throw fault(path, 'is no file');
+    if (size > TOKENS_BYTES_MAX) throw fault(path, `has ${size} bytes, more than the ${TOKENS_BYTES_MAX} it may`);
+    const bytes = Buffer.alloc(Math.min(size + 1, TOKENS_BYTES_MAX));
+    let length = 0;
+    for (let read = -1; read !== 0 && length < bytes.length; length += read)
+      read = readSync(fd, bytes, length, bytes.length - length, null);
+    return { text: bytes.toString('utf8', 0, length), mode };
+  } catch (cause) {
+    if (cause instanceof MetricStreamError) throw cause;
+    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+    throw missing
+      ? fault(path, `does not exist; metricstream-collector token new --client 'web-*' --file ${path} makes it`)
+      : fault(path, `cannot be read: ${messageOf(cause)}`);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+function fault(path: string, what: string): MetricStreamError {
+  return new MetricStreamError('config_invalid', `tokens_file: ${path} ${what}`);
+}
+
+type Stats = { dev: bigint; ino: bigint; size: bigint; mtimeNs: bigint; ctimeNs: bigint };
+
+function stampText({ dev, ino, size, mtimeNs, ctimeNs }: Stats): string {
+  return [dev, ino, size, mtimeNs, ctimeNs].join(':');
+}
+
+/** @returns a text that is another one once the file (behind all symbolic links) was written, replaced or removed. */
+export function stampOf(path: string): string {
+  try {
+    return stampText(statSync(path, { bigint: true }));
+  } catch (error) {
+    return String((error as NodeJS.ErrnoException).code);
+  }
+}
+
+async function stampLater(path: string): Promise<string> {
+  try {
+    return stampText(await stat(path, { bigint: true }));
+  } catch (error) {
+    return String((error as NodeJS.ErrnoException).code);
+  }
+}
+
+/** Between two looks of somebody who writes the file in place; an editor is done by then. */
+const SETTLE_MS = 25;
+const SETTLE_LOOKS_MAX = 8;
+
+export interface FileWatch {
+  /** What it is now counts as seen. Call it before reading the file. */
+  seen(): void;
+  close(): void;
+}
+
+/**
+ * Looks at the file again and again; `onChange` is called once for every change, when two looks in a row saw the same.
+ * Looking, unlike being told by the kernel, works for swapped symbolic links and on file systems of other machines.
+ */
+export function watchFile(path: string, everyMs: number, onChange: () => void): FileWatch {
+  let last = stampOf(path);
+  let looking = false;
+  let closed = false;
+
+  async function look(): Promise<void> {
+    let now = await stampLater(path);
+    if (now === last) return;
+    for (let looks = 0; looks < SETTLE_LOOKS_MAX; looks++) {
+      const before = now;
+      await delay(SETTLE_MS);
+      now = await stampLater(path);
+      if (now === before) break;
+    }
+    if (closed || now === last) return;
+    last = now;
+    onChange();
+  }
+
+  const timer = setInterval(() => {
+    if (looking) return;
+    looking = true;
+    void look().finally(() => (looking = false));
+  }, everyMs).unref();
+  return {
+    seen: () => void (last = stampOf(path)),
+    close() {
+      closed = true;
+      clearInterval(timer);
+    },
+  };
 }

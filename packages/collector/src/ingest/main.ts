@@ -32,7 +32,7 @@ async function run(data: IngestWorkerData, port: MessagePort): Promise<void> {
   const table = openClientTable(data.clientTable, clientTableHolder(data.worker));
   const ring = createRingWriter(data.ring, openDoorbell(data.doorbell));
   const addresses = openAddresses(data.addresses, data.worker, data.addressLimits);
-  const auth = createAuth({ mode: data.auth, tokens: data.tokens, addresses });
+  const auth = createAuth({ mode: data.auth, tokens: data.tokens, addresses, log });
   const ready = new Int32Array(data.ready);
   const ingest = createIngest({
     ring,
