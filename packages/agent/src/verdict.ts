@@ -37,9 +37,12 @@ export function verdictOf(answer: HttpAnswer, ownId: boolean, nowUnixMs: number)
 /** Never send this again. */
 const REJECTED = new Set([400, 409, 413, 415, 422]);
 
+/** Not where batches go, whoever says so. */
+const ELSEWHERE = new Set([404, 405]);
+
 /** A status that is not in the table: a collector says what it means; what says nothing is none. */
 function unlisted(answer: HttpAnswer, why: string, nowUnixMs: number): Outcome {
-  switch (answer.refusal?.retryClass) {
+  switch (ELSEWHERE.has(answer.status) ? undefined : answer.refusal?.retryClass) {
     case 'quota':
     case 'busy':
       return { kind: 'retry', why, afterMs: waitOf(answer, nowUnixMs) };

@@ -1,3 +1,4 @@
+import type { Refusal, RetryClass } from '@metricstream/proto/batch.ts';
 import { describe, expect, it } from 'vitest';
 import { RETRY_AFTER_MS_MAX, retryAfterMs } from '../src/retry-after.ts';
 import { verdictOf } from '../src/verdict.ts';
@@ -50,6 +51,27 @@ describe('what an answer means for the batch', () => {
     expect(outcome).toMatchObject({ why: 'status 500' });
     const long = verdictOf({ status: 500, header: () => undefined, text: 'x'.repeat(9000), isAck: false }, true, NOW);
     expect('why' in long && long.why.length).toBeLessThan(250);
+  });
+});
+
+describe('a status that is not in the table', () => {
+  const said = (retryClass: RetryClass, status = 431) => {
+    const refusal: Refusal = { retryClass, message: 'the head is too large', retryAfterMs: 50, limit: 'head: 8KiB' };
+    return verdictOf({ status, header: () => undefined, text: '', isAck: false, refusal }, true, NOW);
+  };
+
+  it('is what the collector says of it', () => {
+    const why = 'status 431: the head is too large (head: 8KiB)';
+    expect(said('never')).toEqual({ kind: 'rejected', which: [0], why });
+    expect(said('quota')).toEqual({ kind: 'retry', why, afterMs: 50 });
+    expect(said('busy')).toEqual({ kind: 'retry', why, afterMs: 50 });
+    expect(said('auth')).toEqual({ kind: 'halt', why });
+    expect(said('unspecified')).toMatchObject({ kind: 'halt', why: expect.stringContaining('collector.url') });
+  });
+
+  it.each([401, 404, 422, 500, 503] as const)('has no bearing on %i, which is in it', (status) => {
+    const kinds = { 401: 'halt', 404: 'halt', 422: 'rejected', 500: 'retry', 503: 'retry' };
+    expect(said('never', status).kind).toBe(kinds[status]);
   });
 });
 

@@ -87,6 +87,26 @@ test('retry, halt and a throwing sink give the same records again until they are
   expect(stats).toMatchObject({ retries: 2, halts: 1, recordsStored: 2, why: '' });
 });
 
+test('a halt ends at once when what was wrong has changed, however long the wait would be', async () => {
+  const mended = new AbortController();
+  let writes = 0;
+  const sink = sinkOf(() => {
+    if (++writes > 1) return { kind: 'stored' };
+    setImmediate(() => mended.abort());
+    return { kind: 'halt', why: 'wrong token', changed: mended.signal };
+  });
+  const hour = { initialMs: 3_600_000, maxMs: 3_600_000 };
+  const pump = createPump({
+    source: sourceOf([[1]]),
+    sink,
+    deadLetter: deadLetters(),
+    backoff: hour,
+    random: () => 0.9,
+  });
+  await pump.run(new AbortController().signal, new AbortController().signal);
+  expect(pump.stats).toMatchObject({ halts: 1, recordsStored: 1 });
+});
+
 test('rejected records that the sink names become dead letters, and the others count as stored', async () => {
   const dead = deadLetters();
   const source = sourceOf([[1, 2, 3]]);
