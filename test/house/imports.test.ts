@@ -39,6 +39,8 @@ it('the rule sees each kind of wrong import', () => {
   check(`${collector}/sinks/jsonl/a.ts`, `const x = await ${dynamic}('../../http/types.ts');`, 'must not know of');
   check(`${collector}/sources/kafka/a.ts`, `import { x } from '../../migrate/lines.ts';`, 'must not know of');
   check(`${collector}/sinks/kafka/a.ts`, `import { x } from '../../sources/kafka/consumer.ts';`, 'must not know of');
+  check(`${collector}/points/a.ts`, `import { x } from '../sinks/jsonl/read-line.ts';`, 'must not know of');
+  check(`${collector}/ingest/a.ts`, `import { x } from '../sinks/jsonl/read-line.ts';`, 'must not know of');
   check(`${collector}/a.ts`, `const u = new URL('../../agent/src/w.ts', ${here});`, 'must not import agent');
   check('packages/agent/src/agent.ts', `import { request } from 'undici';`, 'undici belongs in');
   check(`${collector}/forward.ts`, `import { Kafka } from 'kafkajs';`, 'kafkajs belongs in');

@@ -27,6 +27,16 @@ const walls = [
     never: /^packages\/collector\/src\/sources\//,
     but: undefined,
   },
+  {
+    inside: /^packages\/collector\/src\/points\//,
+    never: /^packages\/collector\/src\//,
+    but: /^packages\/collector\/src\/points\//,
+  },
+  {
+    inside: /^packages\/collector\/src\/ingest\//,
+    never: /^packages\/collector\/src\/(sinks|sources|forward|migrate|setup)\//,
+    but: undefined,
+  },
 ];
 
 /** Libraries that only some files of the product may know. */

@@ -4,7 +4,8 @@
  * time asked for; what is no point is reported once, with file, line and reason, and never ends the reading; memory
  * holds one block and the minutes of each file, whatever the files' size.
  */
-import { createLineReader, createTimeReader, type FilePoint } from '../sinks/jsonl/read-line.ts';
+import { createTimeReader } from '../points/time.ts';
+import { createLineReader, type FilePoint } from '../sinks/jsonl/read-line.ts';
 import { forEachLine, type Line } from './lines.ts';
 import { FileFault, listSourceFiles, readBlocks, type SourceFile } from './source-files.ts';
 

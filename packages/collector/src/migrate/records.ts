@@ -4,16 +4,11 @@
  * within what the encoder and a sink expect of one, and that only one record is made at a time.
  */
 import type { SeriesKind } from '@metricstream/proto/batch.ts';
-import { encodeBatch, SCHEMA_VERSION } from '@metricstream/proto/encode.ts';
 import { type JournalRecord, Lane, RecordKind } from '@metricstream/shared/journal/record.ts';
+import { createPointMatrix, type PointMatrix } from '../points/point-matrix.ts';
 import { VERSION } from '../version.ts';
 import { type Chunk, type ChunkSeries, sourceOf } from './chunk.ts';
 import type { FileSeries } from '../sinks/jsonl/read-line.ts';
-
-/** Of a record; an agent's batch has fewer. */
-const POINTS_MAX = 10_000;
-/** Cells of a record's matrix, empty ones included: points of many series and times spread thin. */
-const CELLS_MAX = 65_536;
 
 export interface RecordOptions {
   /** Whether a point of the series is to be written. */
@@ -61,10 +56,9 @@ function chooseByTriple({ series: all, triples }: Chunk, { chosen }: RecordOptio
 /** Points that can be one batch: of one resource, and a matrix of a good size. */
 interface Group {
   resource: FileSeries['resource'];
-  /** Rows by series, columns by time, in order of first appearance. */
-  rows: Map<number, FileSeries>;
-  columns: Map<number, number>;
-  points: { row: number; time: number; value: number }[];
+  /** Rows are places in the chunk's series. */
+  matrix: PointMatrix<number, number>;
+  sources: Map<number, FileSeries>;
 }
 
 function* groupsOf(chunk: Chunk, { series, at }: Omit<Chosen, 'starts'>): Generator<Group> {
@@ -75,59 +69,43 @@ function* groupsOf(chunk: Chunk, { series, at }: Omit<Chosen, 'starts'>): Genera
     const key = JSON.stringify(source.resource);
     let group = open.get(key);
     const time = of.times[at[index]!]!;
-    if (group !== undefined && isFull(group, seriesIndex, time)) {
+    if (group !== undefined && !group.matrix.fits(seriesIndex, time)) {
       yield group;
       group = undefined;
     }
     if (group === undefined) {
-      group = { resource: source.resource, rows: new Map(), columns: new Map(), points: [] };
+      group = { resource: source.resource, matrix: createPointMatrix(), sources: new Map() };
       open.set(key, group);
     }
-    group.rows.set(seriesIndex, source);
-    if (!group.columns.has(time)) group.columns.set(time, group.columns.size);
-    group.points.push({ row: seriesIndex, time, value: of.values[at[index]!]! });
+    group.sources.set(seriesIndex, source);
+    group.matrix.add(seriesIndex, time, of.values[at[index]!]!);
   }
   yield* open.values();
-}
-
-function isFull({ rows, columns, points }: Group, series: number, time: number): boolean {
-  const cells = (rows.size + (rows.has(series) ? 0 : 1)) * (columns.size + (columns.has(time) ? 0 : 1));
-  return points.length >= POINTS_MAX || cells > CELLS_MAX;
 }
 
 const NANOS_PER_MINUTE = 60_000_000_000n;
 
 function recordOf(chunk: Chunk, triple: number, group: Group, { kindOf, nowUnixMs }: RecordOptions): JournalRecord {
   const { clientId, epoch, seq } = chunk.triples[triple]!;
-  const { rows, columns, points, resource } = group;
-  const places = new Map([...rows.keys()].map((row, place) => [row, place]));
-  const values = new Float64Array(rows.size * columns.size).fill(Number.NaN);
-  for (const { row, time, value } of points) values[places.get(row)! * columns.size + columns.get(time)!] = value;
+  const { matrix, sources, resource } = group;
   const base = BigInt(chunk.window.since) * NANOS_PER_MINUTE;
-  const body = encodeBatch({
+  const body = matrix.encode({
     clientId,
     epoch,
     seq,
-    schemaVersion: SCHEMA_VERSION,
     agentVersion: VERSION,
-    configHash: 0n,
-    pointsSampledTotal: 0,
-    droppedTotal: [],
     resource,
-    series: [...rows].map(([row, { name, unit, labels }]) => ({
-      name,
-      unit,
-      labels,
-      kind: kindOf(chunk.series[row]!),
-    })),
-    timesUnixNano: [...columns.keys()].map((time) => base + BigInt(time)),
-    values,
+    seriesOf(row) {
+      const { name, unit, labels } = sources.get(row)!;
+      return { name, unit, labels, kind: kindOf(chunk.series[row]!) };
+    },
+    unixNanoOf: (time) => base + BigInt(time),
   });
   return {
     kind: RecordKind.batch,
     lane: Lane.backlog,
     clientId,
-    points: points.length,
+    points: matrix.size(),
     epoch,
     seq,
     oldestSeq: 0,

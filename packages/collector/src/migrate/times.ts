@@ -1,7 +1,7 @@
 /** Times as a person gives them on the command line, and as the program prints them. Pure. */
 import { MetricStreamError } from '@metricstream/shared/errors.ts';
 import { parseDuration } from '@metricstream/shared/units.ts';
-import { createTimeReader } from '../sinks/jsonl/read-line.ts';
+import { createTimeReader } from '../points/time.ts';
 
 const MS_PER_MINUTE = 60_000;
 const DATE = /^\d{4}-\d\d-\d\d$/;

@@ -8,6 +8,7 @@
  * before, which costs a fifth of parsing. A text that is known is JSON, and the four numbers are checked each time.
  */
 import { cleanText } from '@metricstream/proto/encode.ts';
+import { createTimeReader, type MinuteNanos, type TimeReader } from '../../points/time.ts';
 
 /** Whose points, and of what. */
 export interface FileSeries {
@@ -20,11 +21,8 @@ export interface FileSeries {
   readonly labels: readonly (readonly [key: string, value: string])[];
 }
 
-export interface FilePoint {
+export interface FilePoint extends MinuteNanos {
   readonly series: FileSeries;
-  /** The time: Unix minutes, and nanoseconds within the minute (both exact as a number). */
-  readonly minute: number;
-  readonly nanos: number;
   readonly value: number;
   /** Both 0 where the line names none. */
   readonly epoch: number;
@@ -119,35 +117,6 @@ export function createLineReader(bareClientId = BARE_CLIENT_ID): LineReader {
       remember(line, point);
       return point;
     },
-  };
-}
-
-type Time = Pick<FilePoint, 'minute' | 'nanos'>;
-export type TimeReader = (text: string) => Time | undefined;
-
-const TIME = /^(\d{4}-\d\d-\d\dT\d\d:\d\d):([0-5]\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/;
-const MINUTES_KEPT = 4096;
-const NANOS_PER_SECOND = 1e9;
-/** The last nanosecond that a signed 64-bit number holds: 2262-04-11T23:47:16.854775807Z. */
-const LAST: Time = { minute: 153_722_867, nanos: 16_854_775_807 };
-
-/** @returns what reads RFC 3339 to the nanosecond; undefined for what is none, or not from 1970 to 2262. */
-export function createTimeReader(): TimeReader {
-  const minutes = new Map<string, number>();
-  return (text) => {
-    const match = TIME.exec(text);
-    if (match === null) return undefined;
-    const minuteText = match[1]! + match[4]!;
-    let minute = minutes.get(minuteText);
-    if (minute === undefined) {
-      minute = Date.parse(minuteText) / 60_000;
-      if (!(minute >= 0 && minute <= LAST.minute)) return undefined;
-      if (minutes.size >= MINUTES_KEPT) minutes.clear();
-      minutes.set(minuteText, minute);
-    }
-    const fraction = match[3] === undefined ? 0 : Number(match[3].padEnd(9, '0'));
-    const nanos = Number(match[2]) * NANOS_PER_SECOND + fraction;
-    return minute === LAST.minute && nanos > LAST.nanos ? undefined : { minute, nanos };
   };
 }
 

@@ -7,22 +7,19 @@
  * The messages of a batch may be parted by the end of a stretch: then they become two batches of the same triple.
  */
 import { crc32 } from 'node:zlib';
-import { encodeBatch, SCHEMA_VERSION } from '@metricstream/proto/encode.ts';
 import type { Walker } from '@metricstream/proto/walk.ts';
 import { Lane, RecordKind } from '@metricstream/shared/journal/record.ts';
-import { createLineReader, type FilePoint, type FileSeries } from '../../sinks/jsonl/read-line.ts';
+import { createPointMatrix, type PointMatrix } from '../../points/point-matrix.ts';
+import { unixNanoOf } from '../../points/time.ts';
+import { encodeWalked } from '../../points/walked.ts';
+import { createLineReader, type FileSeries } from '../../sinks/jsonl/read-line.ts';
 import type { ConsumedMessage } from './consumer.ts';
 import { countOf, foreignIdentity, type KafkaRecord, type Stretch } from './messages.ts';
 
 /** Of one message; ours have at most 64 KiB, whatever a client sends. */
 const MESSAGE_BYTES_MAX = 256 * 1024;
-/** Of one batch; an agent's has fewer. */
-const POINTS_MAX = 10_000;
-/** Cells of a batch's matrix, empty ones included: points of many series and times spread thin. */
-const CELLS_MAX = 65_536;
 /** Text of messages from which a series was learnt, before the learning begins anew. */
 const LEARNT_BYTES_MAX = 32 * 1024 * 1024;
-const NANOS_PER_MINUTE = 60_000_000_000n;
 /** Whom a line without a client_id would be taken to be from: nobody. */
 const NOBODY = '';
 
@@ -46,29 +43,20 @@ interface Group {
   clientId: string;
   resource: string;
   points: Point[];
-  rows: Set<FileSeries>;
-  columns: Set<bigint>;
+  matrix: PointMatrix<FileSeries, bigint>;
 }
 
 export function createJsonBatches(walk: Walker): JsonBatches {
   const read = createBoundedReader();
   let open: Group | undefined;
 
-  /** One batch of these points, or two halves until each is one or a single point is refused. */
-  function finish(group: Group, points: readonly Point[], partition: number, stretch: Stretch): void {
-    const body = encode(group, points);
-    const walked = walk(body);
-    const [first] = points;
-    if (first === undefined) return;
-    if (walked.ok) {
-      stretch.records.push(recordOf(group, { body, points: walked.points, partition, messages: points }));
-    } else if (points.length === 1) {
-      stretch.poison.push({ message: first.message, why: `no point of a batch: ${walked.reason}` });
-    } else {
-      const middle = points.length >> 1;
-      finish(group, points.slice(0, middle), partition, stretch);
-      finish(group, points.slice(middle), partition, stretch);
-    }
+  function finish(group: Group, partition: number, stretch: Stretch): void {
+    const encode = (points: readonly Point[]): Uint8Array =>
+      encodeMatrix(group, points.length === group.points.length ? group.matrix : matrixOf(points));
+    encodeWalked(group.points, encode, walk, {
+      batch: (body, messages, points) => stretch.records.push(recordOf(group, { body, points, partition, messages })),
+      refused: ({ message }, reason) => stretch.poison.push({ message, why: `no point of a batch: ${reason}` }),
+    });
   }
 
   const batches: JsonBatches = {
@@ -86,17 +74,15 @@ export function createJsonBatches(walk: Walker): JsonBatches {
         clientId: series.clientId,
         resource,
         points: [],
-        rows: new Set(),
-        columns: new Set(),
+        matrix: createPointMatrix(),
       };
-      open.rows.add(series);
-      open.columns.add(point.timeUnixNano);
+      open.matrix.add(series, point.timeUnixNano, point.value);
       open.points.push({ message, series, timeUnixNano: point.timeUnixNano, value: point.value });
     },
     flush(partition, stretch) {
       const group = open;
       open = undefined;
-      if (group !== undefined) finish(group, group.points, partition, stretch);
+      if (group !== undefined) finish(group, partition, stretch);
     },
   };
   return batches;
@@ -144,7 +130,7 @@ function createBoundedReader(): (message: ConsumedMessage) => ReadPoint | { why:
     if (why !== undefined) return { why };
     return {
       series,
-      timeUnixNano: timeOf(point),
+      timeUnixNano: unixNanoOf(point),
       value: point.value,
       epoch,
       seq,
@@ -153,47 +139,31 @@ function createBoundedReader(): (message: ConsumedMessage) => ReadPoint | { why:
   };
 }
 
-function timeOf({ minute, nanos }: FilePoint): bigint {
-  return BigInt(minute) * NANOS_PER_MINUTE + BigInt(nanos);
-}
-
 function fits(group: Group, point: ReadPoint): boolean {
-  const { rows, columns, points } = group;
-  const cells =
-    (rows.size + (rows.has(point.series) ? 0 : 1)) * (columns.size + (columns.has(point.timeUnixNano) ? 0 : 1));
   return (
     group.epoch === point.epoch &&
     group.seq === point.seq &&
     group.clientId === point.series.clientId &&
     group.resource === point.resource &&
-    points.length < POINTS_MAX &&
-    cells <= CELLS_MAX
+    group.matrix.fits(point.series, point.timeUnixNano)
   );
 }
 
-function encode({ clientId, epoch, seq }: Group, points: readonly Point[]): Uint8Array {
-  const rows = new Map<FileSeries, number>();
-  const columns = new Map<bigint, number>();
-  for (const { series, timeUnixNano } of points) {
-    if (!rows.has(series)) rows.set(series, rows.size);
-    if (!columns.has(timeUnixNano)) columns.set(timeUnixNano, columns.size);
-  }
-  const values = new Float64Array(rows.size * columns.size).fill(Number.NaN);
-  for (const { series, timeUnixNano, value } of points)
-    values[rows.get(series)! * columns.size + columns.get(timeUnixNano)!] = value;
-  return encodeBatch({
+function matrixOf(points: readonly Point[]): Group['matrix'] {
+  const matrix: Group['matrix'] = createPointMatrix();
+  for (const { series, timeUnixNano, value } of points) matrix.add(series, timeUnixNano, value);
+  return matrix;
+}
+
+function encodeMatrix({ clientId, epoch, seq, points }: Group, matrix: Group['matrix']): Uint8Array {
+  return matrix.encode({
     clientId,
     epoch,
     seq,
-    schemaVersion: SCHEMA_VERSION,
     agentVersion: '',
-    configHash: 0n,
-    pointsSampledTotal: 0,
-    droppedTotal: [],
     resource: points[0]?.series.resource ?? [],
-    series: [...rows.keys()].map(({ name, unit, labels }) => ({ name, unit, labels, kind: 'float' })),
-    timesUnixNano: [...columns.keys()],
-    values,
+    seriesOf: ({ name, unit, labels }) => ({ name, unit, labels, kind: 'float' }),
+    unixNanoOf: (time) => time,
   });
 }
 

@@ -1,6 +1,7 @@
 /** One line of JSONL: what it says, to the last digit, and why it is no point. */
 import { describe, expect, it } from 'vitest';
-import { createLineReader, createTimeReader, type FilePoint } from '../../../src/sinks/jsonl/read-line.ts';
+import { createTimeReader } from '../../../src/points/time.ts';
+import { createLineReader, type FilePoint } from '../../../src/sinks/jsonl/read-line.ts';
 import { START_MINUTE } from '../../migrate/fleet.ts';
 
 const OURS =
