@@ -24,7 +24,13 @@ export interface Running {
 
 /** Starts the agent with these arguments; it is killed when the running test ends. */
 export function start(...args: string[]): Running {
-  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: ENV });
+  return startIn({}, ...args);
+}
+
+/** The same with these variables in its environment. */
+export function startIn(env: Record<string, string>, ...args: string[]): Running {
+  const all = { ...ENV, ...env };
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: all });
   onTestFinished(() => void child.kill('SIGKILL'));
   const lines: Record<string, unknown>[] = [];
   const waiting = new Map<string, (line: Record<string, unknown>) => void>();
