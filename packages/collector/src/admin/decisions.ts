@@ -4,7 +4,7 @@
  * the exact totals per client are in the client table, which does not depend on being read in time.
  */
 import type { ClientTable } from '../admission/client-table.ts';
-import { ClientCounter } from '../admission/client-table.ts';
+import { ClientCounter } from '../admission/client-counters.ts';
 import { monotonicTicks, ticksToMs32 } from '../admission/monotonic.ts';
 import type { DecisionReader } from '../rings/decisions.ts';
 import { createDecisionReader, DecisionReason } from '../rings/decisions.ts';

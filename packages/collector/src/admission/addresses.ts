@@ -55,7 +55,7 @@ export function createAddresses(workers: number): AddressMemory {
   words[0] = workers;
   // Nobody outside can choose addresses that share buckets with those of others.
   words[SEED_WORD] = randomInt(2 ** 31);
-  return { connections: words.buffer, attempts: createClientTable(FAILING_ADDRESSES_MAX) };
+  return { connections: words.buffer, attempts: createClientTable(FAILING_ADDRESSES_MAX, { threads: workers }) };
 }
 
 /** @returns the first word of the rows, behind header and totals. */

@@ -8,7 +8,7 @@ import type { BatchRequest } from '../ingest/request.ts';
 import type { DecisionWriter } from '../rings/decisions.ts';
 import { DecisionReason } from '../rings/decisions.ts';
 import type { ClientTable } from './client-table.ts';
-import { ClientCounter } from './client-table.ts';
+import { ClientCounter } from './client-counters.ts';
 import type { Limiter } from './limits.ts';
 import { monotonicTicks, ticksToMs32 } from './monotonic.ts';
 
@@ -61,6 +61,16 @@ export function createAdmission(table: ClientTable, limiter: Limiter, decisions:
     return { reason, waitMs };
   }
 
+  /** Near a limit: one after the other, and who is refused by one has not been charged for the next. */
+  function charge(slot: number, bytes: number): Refusal | undefined {
+    const owedMs = limiter.charge(slot, 'points', 0, nowTicks);
+    if (owedMs > 0) return refuse(slot, 'rate_points', owedMs);
+    const requestsMs = limiter.charge(slot, 'requests', 1, nowTicks);
+    if (requestsMs > 0) return refuse(slot, 'rate_requests', requestsMs);
+    const bytesMs = limiter.charge(slot, 'bytes', bytes, nowTicks);
+    return bytesMs > 0 ? refuse(slot, 'rate_bytes', bytesMs) : undefined;
+  }
+
   return {
     beginTurn() {
       nowTicks = monotonicTicks();
@@ -74,14 +84,8 @@ export function createAdmission(table: ClientTable, limiter: Limiter, decisions:
         return { reason: 'clients_full', waitMs: 0 };
       }
       request.slot = slot;
-      const owedMs = limiter.charge(slot, 'points', 0, nowTicks);
-      if (owedMs > 0) return refuse(slot, 'rate_points', owedMs);
-      const requestsMs = limiter.charge(slot, 'requests', 1, nowTicks);
-      if (requestsMs > 0) return refuse(slot, 'rate_requests', requestsMs);
-      const bytesMs = limiter.charge(slot, 'bytes', Math.max(0, contentLength), nowTicks);
-      if (bytesMs > 0) return refuse(slot, 'rate_bytes', bytesMs);
       request.bytesCharged = Math.max(0, contentLength);
-      return undefined;
+      return limiter.tryAdmit(slot, request.bytesCharged, nowTicks) ? undefined : charge(slot, request.bytesCharged);
     },
     bodyComplete(request, bytes) {
       if (request.bytesCharged >= bytes) return;

@@ -2,20 +2,29 @@
  * The shared memory of the client table. Owns where each word of a client's slot lies; the table and the limits import
  * it and nobody else does.
  *
- *   header   64 words   slots, eviction age, hash seed, used, evicted, refused
+ *   header   64 words   slots, eviction age, hash seed, used, evicted, refused, threads
  *   locks    1 word per window of 16 slots: 0, or the number of the thread that holds it
- *   slots    64 words (256 bytes) each:
+ *   slots    48 words (192 bytes) each:
  *     0 generation   0 free · odd while the slot changes hands · even for the client that holds it
  *     1 hash         2 last seen, s
  *     4-6 limits: when each was last charged, s           7-9 limits: theoretical arrival time, ticks
- *    16-47 id, 4 ASCII bytes a word, zero-padded          48-63 counters: low 31 bits, high word
+ *    16-47 id, 4 ASCII bytes a word, zero-padded
+ *   counters 8 doubles per thread and slot, all of the first thread, then all of the next: each has one writer
  */
 import { hashed, mixed } from '@metricstream/proto/identity-set.ts';
 
-export const HEADER_WORD = { slots: 0, evictAfterSeconds: 1, seed: 2, used: 3, evicted: 4, refused: 5 } as const;
+export const HEADER_WORD = {
+  slots: 0,
+  evictAfterSeconds: 1,
+  seed: 2,
+  used: 3,
+  evicted: 4,
+  refused: 5,
+  threads: 6,
+} as const;
 export const HEADER_WORDS = 64;
 export const WINDOW_SLOTS = 16;
-export const SLOT_WORDS = 64;
+export const SLOT_WORDS = 48;
 export const ID_BYTES_MAX = 128;
 export const ID_WORDS = ID_BYTES_MAX / 4;
 export const COUNTERS_MAX = 8;
@@ -27,7 +36,6 @@ export const SLOT_WORD = {
   chargedSeconds: 4,
   arrivalTicks: 7,
   id: 16,
-  counters: 48,
 } as const;
 
 /** How many limits a slot has words for (limits.ts names them). */
@@ -41,39 +49,14 @@ export function firstSlotWord(slots: number): number {
   return HEADER_WORDS + slots / WINDOW_SLOTS;
 }
 
-/** @returns the bytes of a table of `slots`. */
-export function tableBytes(slots: number): number {
-  return (firstSlotWord(slots) + slots * SLOT_WORDS) * 4;
+/** @returns the position of the counters in a table of `slots`, in doubles. */
+export function firstCounter(slots: number): number {
+  return Math.ceil((firstSlotWord(slots) + slots * SLOT_WORDS) / 2);
 }
 
-/** The most that one call adds: 64 MiB, the longest record. */
-export const ADDED_MAX = 67_108_864;
-const CARRY_SPINS_MAX = 1000;
-const HALF = 2147483648;
-const HALF_AS_I32 = -2147483648;
-
-/**
- * Adds to a counter of two words, exactly, from any thread. The low word is kept below 2^31: whoever crosses that line
- * adds to the high word first and takes 2^31 from the low one then, so that a reader who sees the top bit set knows
- * that a carry is under way. Half the price of a 64-bit atomic, which needs a BigInt each time.
- * @param amount a whole number from 0 to ADDED_MAX, so that others do not pass 2^32 before a carry is done.
- */
-export function addToCounter(words: Int32Array<SharedArrayBuffer>, at: number, amount: number): void {
-  const before = Atomics.add(words, at, amount) >>> 0;
-  if (before >= HALF || before + amount < HALF) return;
-  Atomics.add(words, at + 1, 1);
-  Atomics.add(words, at, HALF_AS_I32);
-}
-
-/** @returns a counter's value, as of some moment during the call. */
-export function readCounter(words: Int32Array<SharedArrayBuffer>, at: number): number {
-  for (let spins = 0; ; spins++) {
-    const high = Atomics.load(words, at + 1);
-    const low = Atomics.load(words, at);
-    const whole = low >= 0 && Atomics.load(words, at + 1) === high;
-    // A carry that does not end belongs to a thread that died in it, most likely before its first half.
-    if (whole || spins === CARRY_SPINS_MAX) return high * HALF + (low >>> 0);
-  }
+/** @returns the bytes of a table of `slots` in which so many threads count. */
+export function tableBytes(slots: number, threads: number): number {
+  return (firstCounter(slots) + threads * slots * COUNTERS_MAX) * 8;
 }
 
 /**

@@ -8,8 +8,6 @@
  */
 import { randomInt } from 'node:crypto';
 import {
-  addToCounter,
-  COUNTERS_MAX,
   firstSlotWord,
   HEADER_WORD,
   HEADER_WORDS,
@@ -17,7 +15,6 @@ import {
   idWords,
   LIMITS_MAX,
   packId,
-  readCounter,
   SLOT_WORD,
   SLOT_WORDS,
   tableBytes,
@@ -26,6 +23,7 @@ import {
   unpackId,
   WINDOW_SLOTS,
 } from './client-slots.ts';
+import { type ClientCounter, type ClientCounters, openClientCounters } from './client-counters.ts';
 import { ticksToSeconds } from './monotonic.ts';
 
 export const CLIENTS_MAX = 16_384;
@@ -36,28 +34,15 @@ const SLOTS_PER_CLIENT = 4;
 /** Longer than any debt (limits.ts), so that no client sheds one by being evicted, and longer than any request. */
 export const EVICT_AFTER_SECONDS = 120;
 export const EVICT_AFTER_SECONDS_MIN = 61;
-
-/** What is counted per client; the position of each in its slot. */
-export const ClientCounter = {
-  batches: 0,
-  points: 1,
-  bytes: 2,
-  duplicates: 3,
-  /** 429. */
-  refusedLimit: 4,
-  /** 503. */
-  refusedBusy: 5,
-  /** 4xx that says never again. */
-  rejected: 6,
-  /** 409. */
-  conflicts: 7,
-} as const;
-export type ClientCounter = (typeof ClientCounter)[keyof typeof ClientCounter];
+const THREADS_BOUND = 128;
 
 export interface ClientTable {
   /** The table's memory and where slot 0 begins, for limits.ts. */
   readonly words: Int32Array<SharedArrayBuffer>;
   readonly firstSlot: number;
+  readonly slots: number;
+  /** How many threads may count and charge at once. */
+  readonly threads: number;
   /**
    * Finds or takes the slot of a client and marks it seen.
    * @param id 1 to 128 ASCII characters, checked before; anything else throws.
@@ -70,8 +55,9 @@ export interface ClientTable {
   isCurrent(slot: number, generation: number, nowTicks: number): boolean;
   /** @returns the id that holds the slot, '' when it is free or changing hands. */
   idOf(slot: number): string;
-  /** Adds a whole number from 0 to 64 Mi, exactly, from any thread. */
+  /** Adds to what this thread has counted for the client. */
   count(slot: number, counter: ClientCounter, amount: number): void;
+  /** @returns the sum over all threads. */
   counted(slot: number, counter: ClientCounter): number;
   /** @returns the slots that are held now. */
   heldSlots(): number[];
@@ -79,21 +65,28 @@ export interface ClientTable {
   usage(): { slots: number; used: number; evicted: number; refused: number };
 }
 
+export interface ClientTableOptions {
+  evictAfterSeconds?: number;
+  /** The greatest holder's number with which the table will be opened. */
+  threads?: number;
+}
+
 /**
  * Allocates a table, which takes memory only where slots are used.
  * @param clientsMax this many clients find a slot; up to four times as many may.
  */
-export function createClientTable(
-  clientsMax = CLIENTS_MAX,
-  evictAfterSeconds = EVICT_AFTER_SECONDS,
-): SharedArrayBuffer {
+export function createClientTable(clientsMax = CLIENTS_MAX, options: ClientTableOptions = {}): SharedArrayBuffer {
+  const { evictAfterSeconds = EVICT_AFTER_SECONDS, threads = 1 } = options;
   if (!(clientsMax >= 1 && clientsMax <= CLIENTS_BOUND))
     throw new RangeError(`a table for ${clientsMax} clients; expected 1 to ${CLIENTS_BOUND}`);
   if (!(evictAfterSeconds >= EVICT_AFTER_SECONDS_MIN))
     throw new RangeError(`eviction after ${evictAfterSeconds} s; expected ${EVICT_AFTER_SECONDS_MIN} s at least`);
+  if (!(threads >= 1 && threads <= THREADS_BOUND))
+    throw new RangeError(`a table for ${threads} threads; expected 1 to ${THREADS_BOUND}`);
   const slots = Math.max(WINDOW_SLOTS, 2 ** Math.ceil(Math.log2(clientsMax * SLOTS_PER_CLIENT)));
-  const shared = new SharedArrayBuffer(tableBytes(slots));
+  const shared = new SharedArrayBuffer(tableBytes(slots, threads));
   const words = new Int32Array(shared);
+  words[HEADER_WORD.threads] = threads;
   words[HEADER_WORD.slots] = slots;
   words[HEADER_WORD.evictAfterSeconds] = evictAfterSeconds;
   // Nobody outside can choose ids that all fall into one window.
@@ -103,7 +96,8 @@ export function createClientTable(
 
 /**
  * Any thread opens the table for itself; the result belongs to that thread.
- * @param holder a number from 1 on that tells whose a lock is; a worker that may die alone has one of its own.
+ * @param holder a number from 1 to the table's threads that tells whose a lock and a count is: each thread that writes
+ * has one of its own.
  */
 export function openClientTable(shared: SharedArrayBuffer, holder = 1): ClientTable {
   return new Table(shared, holder);
@@ -119,12 +113,20 @@ export function freeLocksOf(shared: SharedArrayBuffer, holder: number): void {
 class Table implements ClientTable {
   readonly words: Int32Array<SharedArrayBuffer>;
   readonly firstSlot: number;
+  readonly slots: number;
+  readonly threads: number;
   readonly #holder: number;
-  readonly #slots: number;
+  readonly #counters: ClientCounters;
   readonly #evictAfterSeconds: number;
   readonly #idWords: Int32Array;
-  /** Slots this thread has found before; an entry whose generation has passed is worth nothing. */
-  readonly #known = new Map<string, { slot: number; generation: number }>();
+  /**
+   * Slots this thread has found before; an entry whose generation has passed is worth nothing. In the second in which
+   * one was marked seen nobody can have taken it.
+   */
+  readonly #known = new Map<string, { slot: number; generation: number; seenSeconds: number }>();
+  #nowTicks = Number.NaN;
+  /** Of #nowTicks: worked out once for all requests of a turn. */
+  #nowSeconds = 0;
   /** The id that is looked for, packed. */
   readonly #id = new Int32Array(ID_WORDS);
   /** The generation under which it was found; read again later, it might be the next client's. */
@@ -133,10 +135,14 @@ class Table implements ClientTable {
   constructor(shared: SharedArrayBuffer, holder: number) {
     this.#holder = holder;
     this.words = new Int32Array(shared);
-    this.#slots = this.words[HEADER_WORD.slots] ?? 0;
+    this.slots = this.words[HEADER_WORD.slots] ?? 0;
+    this.threads = this.words[HEADER_WORD.threads] ?? 0;
+    if (!(holder >= 1 && holder <= this.threads))
+      throw new RangeError(`the client table was made for ${this.threads} threads, this is number ${holder}`);
+    this.#counters = openClientCounters(shared, this, holder);
     this.#evictAfterSeconds = this.words[HEADER_WORD.evictAfterSeconds] ?? 0;
     this.#idWords = idWords(this.words[HEADER_WORD.seed] ?? 0);
-    this.firstSlot = firstSlotWord(this.#slots);
+    this.firstSlot = firstSlotWord(this.slots);
   }
 
   #at(slot: number): number {
@@ -160,15 +166,27 @@ class Table implements ClientTable {
   }
 
   find(id: string, nowTicks: number): number {
+    if (nowTicks !== this.#nowTicks) {
+      this.#nowTicks = nowTicks;
+      this.#nowSeconds = ticksToSeconds(nowTicks);
+    }
     const seen = this.#known.get(id);
-    if (seen !== undefined && this.isCurrent(seen.slot, seen.generation, nowTicks)) return seen.slot;
+    const isSeen = seen?.seenSeconds === this.#nowSeconds;
+    if (seen !== undefined && (isSeen || this.isCurrent(seen.slot, seen.generation, nowTicks))) {
+      seen.seenSeconds = this.#nowSeconds;
+      return seen.slot;
+    }
+    return this.#findUnknown(id, nowTicks);
+  }
+
+  #findUnknown(id: string, nowTicks: number): number {
     const hash = packId(id, this.#idWords, this.#id);
-    const first = (hash & (this.#slots / WINDOW_SLOTS - 1)) * WINDOW_SLOTS;
+    const first = (hash & (this.slots / WINDOW_SLOTS - 1)) * WINDOW_SLOTS;
     let slot = this.#scan(first, hash, nowTicks);
     if (slot === -1) slot = this.#take(first, hash, nowTicks);
     if (slot === -1) return -1;
-    if (this.#known.size >= this.#slots) this.#known.clear();
-    this.#known.set(id, { slot, generation: this.#foundGeneration });
+    if (this.#known.size >= this.slots) this.#known.clear();
+    this.#known.set(id, { slot, generation: this.#foundGeneration, seenSeconds: this.#nowSeconds });
     return slot;
   }
 
@@ -241,7 +259,7 @@ class Table implements ClientTable {
       Atomics.store(words, at + SLOT_WORD.chargedSeconds + i, nowSeconds);
       Atomics.store(words, at + SLOT_WORD.arrivalTicks + i, nowTicks | 0);
     }
-    for (let i = 0; i < COUNTERS_MAX * 2; i++) Atomics.store(words, at + SLOT_WORD.counters + i, 0);
+    this.#counters.clear(slot);
     for (let i = 0; i < ID_WORDS; i++) Atomics.store(words, at + SLOT_WORD.id + i, this.#id[i] ?? 0);
     Atomics.store(words, at + SLOT_WORD.hash, hash);
     Atomics.store(words, at + SLOT_WORD.lastSeenSeconds, nowSeconds);
@@ -256,22 +274,22 @@ class Table implements ClientTable {
   }
 
   count(slot: number, counter: ClientCounter, amount: number): void {
-    addToCounter(this.words, this.#at(slot) + SLOT_WORD.counters + counter * 2, amount);
+    this.#counters.add(slot, counter, amount);
   }
 
   counted(slot: number, counter: ClientCounter): number {
-    return readCounter(this.words, this.#at(slot) + SLOT_WORD.counters + counter * 2);
+    return this.#counters.sum(slot, counter);
   }
 
   heldSlots(): number[] {
     const held: number[] = [];
-    for (let slot = 0; slot < this.#slots; slot++) if (this.generation(slot) !== 0) held.push(slot);
+    for (let slot = 0; slot < this.slots; slot++) if (this.generation(slot) !== 0) held.push(slot);
     return held;
   }
 
   usage(): { slots: number; used: number; evicted: number; refused: number } {
     return {
-      slots: this.#slots,
+      slots: this.slots,
       used: Atomics.load(this.words, HEADER_WORD.used),
       evicted: Atomics.load(this.words, HEADER_WORD.evicted),
       refused: Atomics.load(this.words, HEADER_WORD.refused),

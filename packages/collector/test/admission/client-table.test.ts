@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
 import type { ClientTable } from '../../src/admission/client-table.ts';
-import { ClientCounter, createClientTable, freeLocksOf, openClientTable } from '../../src/admission/client-table.ts';
+import { ClientCounter } from '../../src/admission/client-counters.ts';
+import { createClientTable, freeLocksOf, openClientTable } from '../../src/admission/client-table.ts';
 import { HEADER_WORDS, SLOT_WORD, SLOT_WORDS } from '../../src/admission/client-slots.ts';
 import { TICKS_PER_SECOND } from '../../src/admission/monotonic.ts';
 import type { TableData, TableResult } from './admission-worker.ts';
@@ -13,7 +14,7 @@ const EVICT_AFTER_SECONDS = 120;
 
 /** A table of one window: 16 slots. */
 function smallTable(): { shared: SharedArrayBuffer; table: ClientTable } {
-  const shared = createClientTable(1, EVICT_AFTER_SECONDS);
+  const shared = createClientTable(1, { evictAfterSeconds: EVICT_AFTER_SECONDS, threads: 7 });
   return { shared, table: openClientTable(shared) };
 }
 
@@ -105,7 +106,7 @@ describe('a table', () => {
     [2_000_000, 120],
     [10, 60],
   ])('is not made for %i clients with eviction after %i s', (clients, seconds) => {
-    expect(() => createClientTable(clients, seconds)).toThrow(/expected/);
+    expect(() => createClientTable(clients, { evictAfterSeconds: seconds })).toThrow(/expected/);
   });
 
   test('survives a thread that died while it held a window', () => {
@@ -133,10 +134,10 @@ async function inThreads(data: Omit<TableData, 'holder'>): Promise<TableResult[]
 
 describe('across threads', () => {
   test('each id gets exactly one slot, and every count arrives', async () => {
-    const shared = createClientTable(1000);
+    const shared = createClientTable(1000, { threads: 3 });
     const clients = 1000;
     const rounds = 60;
-    const gate = new SharedArrayBuffer(4);
+    const gate = new SharedArrayBuffer(8);
     const results = await inThreads({ work: 'find', shared, gate, threads: 3, clients, rounds, nowTicks: START });
     const table = openClientTable(shared);
     const [first] = results;
@@ -150,8 +151,8 @@ describe('across threads', () => {
   });
 
   test('threads that fight for too few slots never hold one slot for two ids', async () => {
-    const shared = createClientTable(1, 61);
-    const gate = new SharedArrayBuffer(4);
+    const shared = createClientTable(1, { evictAfterSeconds: 61, threads: 3 });
+    const gate = new SharedArrayBuffer(8);
     const results = await inThreads({
       work: 'evict',
       shared,

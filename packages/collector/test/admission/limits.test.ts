@@ -191,8 +191,11 @@ describe('an idle client', () => {
       limiter.charge(slot, 'requests', 1, START);
       limiter.owe(slot, 'bytes', owed, START);
       const now = START + Math.round(seconds * TICKS_PER_SECOND);
-      expect(limiter.charge(slot, 'bytes', 100, now), `owed ${owed}`).toBe(0);
-      expect(limiter.charge(slot, 'bytes', 100, now)).toBe(1000);
+      // The rest of the burst is what a worker may not have charged yet.
+      expect(limiter.charge(slot, 'bytes', 96, now), `owed ${owed}`).toBe(0);
+      const waitMs = limiter.charge(slot, 'bytes', 100, now);
+      expect(waitMs).toBeGreaterThanOrEqual(960);
+      expect(waitMs).toBeLessThanOrEqual(1000);
       expect(limiter.remaining(slot, 'requests', now)).toBe(10);
     }
   });
@@ -220,8 +223,8 @@ describe('an idle client', () => {
 });
 
 test('three threads on one client are admitted exactly what one would be', async () => {
-  const shared = createClientTable(4);
-  const gate = new SharedArrayBuffer(4);
+  const shared = createClientTable(4, { threads: 3 });
+  const gate = new SharedArrayBuffer(8);
   const rounds = 160_000;
   const url = new URL('./admission-worker.ts', import.meta.url);
   const base = { work: 'hammer', shared, gate, threads: 3, clients: 1, rounds, nowTicks: START } as const;
