@@ -57,13 +57,14 @@ export function openFrontDoor(config: CollectorConfig, log: Log): FrontDoor {
     }
   }
 
+  const atStart = tokens?.inForce() ?? [];
   return {
-    tokens: tokens?.inForce() ?? [],
+    tokens: atStart,
     tls,
     attach(told) {
       workers = told;
       // They may have changed since the workers were made.
-      if (tokens !== undefined) tell({ message: 'tokens', tokens: tokens.inForce() });
+      if (tokens !== undefined && tokens.inForce() !== atStart) tell({ message: 'tokens', tokens: tokens.inForce() });
     },
     reload() {
       tokens?.reload();

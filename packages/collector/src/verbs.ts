@@ -12,6 +12,7 @@ import { checkInfluxdb } from './setup/influxdb-check.ts';
 import { setupInfluxdbVerb } from './setup/influxdb.ts';
 import { checkKafka, setupKafkaVerb } from './setup/kafka.ts';
 import { createInfluxdbClient } from './sinks/influxdb/client.ts';
+import { tokenVerb } from './tokens/verbs.ts';
 
 async function checkServers({ sinks, limits }: CollectorConfig): Promise<CheckLine[]> {
   const { kafka, influxdb } = sinks;
@@ -40,6 +41,7 @@ export function otherVerbs(): Verb[] {
     checkVerb(collectorSpec, checkServers),
     configVerb(collectorSpec),
     setupVerb(),
+    tokenVerb(),
     forwardVerb(),
     verifyVerb(),
     backfillVerb(),
