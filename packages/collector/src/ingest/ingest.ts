@@ -12,11 +12,11 @@ import { readContiguousSeq, readVerdict, RingVerdict } from '../rings/ring-layou
 import type { Admission, ClientRefusal } from '../admission/admission.ts';
 import { type Auth, isDoubt } from '../admission/auth.ts';
 import { ackAnswer } from './acks.ts';
-import type { RejectedReason } from './counters.ts';
-import { decompress } from './decompress.ts';
+import type { RefusedReason, RejectedReason } from './counters.ts';
+import { boundMet, decompress, decompressedBytesMax, type DecompressionLimits } from './decompress.ts';
 import { createFifo } from './fifo.ts';
 import { healthAnswer } from './health.ts';
-import { refused, rejected } from './refusals.ts';
+import { formOf, type Particulars, type Refusals } from './refusals.ts';
 import type { BatchRequest } from './request.ts';
 import { parseBatchRequest } from './request.ts';
 
@@ -28,7 +28,8 @@ export interface IngestOptions {
   walk: Walker;
   counters: Counters<string>;
   ack: 'journal' | 'memory';
-  decompressedBytesMax: number;
+  decompression: DecompressionLimits;
+  refusals: Refusals;
   onFault(error: unknown, remote: string): void;
 }
 
@@ -48,7 +49,7 @@ export interface Ingest {
 }
 
 export function createIngest(options: IngestOptions): Ingest {
-  const { ring, admission, auth, counters } = options;
+  const { ring, admission, auth, counters, refusals, decompression } = options;
   const held = createFifo<Held>();
   let turnMs = 0;
   let turnUnixMs = 0;
@@ -65,18 +66,25 @@ export function createIngest(options: IngestOptions): Ingest {
   function refuse(exchange: Exchange, request: BatchRequest, reason: ClientRefusal, waitMs = 0): void {
     counters.add(`refused_${reason}`, 1);
     admission.refused(request, reason);
-    exchange.answer(refused(reason, waitMs));
+    exchange.answer(refusals.refused(reason, request.form, waitMs));
   }
 
-  function reject(exchange: Exchange, reason: RejectedReason, detail?: string, status?: number): void {
+  function reject(exchange: Exchange, reason: RejectedReason, particulars?: Particulars): void {
+    const request = exchange.context as BatchRequest;
     counters.add(`rejected_${reason}`, 1);
-    admission.rejected(exchange.context as BatchRequest, reason === 'conflict');
-    exchange.answer(rejected(reason, detail, status));
+    admission.rejected(request, reason === 'conflict');
+    exchange.answer(refusals.rejected(reason, request.form, particulars));
   }
 
-  function turnAway(reason: RejectedReason, detail = '') {
+  /** At the head, before there is a request. */
+  function turnAway(exchange: Exchange, reason: RejectedReason, detail = '') {
     counters.add(`rejected_${reason}`, 1);
-    return rejected(reason, detail);
+    return refusals.rejected(reason, formOf(exchange.header('accept')), { detail });
+  }
+
+  function holdOff(exchange: Exchange, { reason, waitMs }: { reason: RefusedReason; waitMs: number }) {
+    counters.add(`refused_${reason}`, 1);
+    return refusals.refused(reason, formOf(exchange.header('accept')), waitMs);
   }
 
   function head(exchange: Exchange) {
@@ -85,18 +93,14 @@ export function createIngest(options: IngestOptions): Ingest {
     if (health !== undefined) return health;
     const who = auth.identify(exchange);
     if (isDoubt(who)) {
-      if (who.reason === 'unauthenticated') return turnAway(who.reason, who.detail);
-      counters.add(`refused_${who.reason}`, 1);
-      return refused(who.reason, who.waitMs);
+      const { reason, detail, waitMs } = who;
+      return reason === 'unauthenticated' ? turnAway(exchange, reason, detail) : holdOff(exchange, { reason, waitMs });
     }
     const request = parseBatchRequest(exchange);
-    if (typeof request === 'string') return turnAway(request);
-    if (!who.mayBe(request.clientId)) return turnAway('forbidden');
+    if (typeof request === 'string') return turnAway(exchange, request);
+    if (!who.mayBe(request.clientId)) return turnAway(exchange, 'forbidden');
     const verdict = admission.admit(request, exchange.contentLength);
-    if (verdict) {
-      counters.add(`refused_${verdict.reason}`, 1);
-      return refused(verdict.reason, verdict.waitMs);
-    }
+    if (verdict) return holdOff(exchange, verdict);
     exchange.context = request;
     return undefined;
   }
@@ -105,19 +109,16 @@ export function createIngest(options: IngestOptions): Ingest {
     beginTurn();
     const request = exchange.context as BatchRequest;
     request.bodyMs = turnMs;
-    const batch = decompress(sent, request.encoding, options.decompressedBytesMax);
-    // As decompressed, since that is the work; what cannot be decompressed may have cost the most there is.
-    const workBytes = typeof batch === 'string' ? options.decompressedBytesMax : batch.length;
-    admission.bodyComplete(request, Math.max(sent.length, workBytes));
-    if (typeof batch === 'string') return reject(exchange, batch);
+    const batch = plainBytes(exchange, request, sent);
+    if (batch === undefined) return;
     const walk = options.walk(batch);
     if (!walk.ok) {
       const reason = walk.status === 413 ? 'too_large' : walk.status === 422 ? 'rules' : 'unparsable';
-      return reject(exchange, reason, `${walk.reason} (at byte ${walk.offset})`, walk.status);
+      return reject(exchange, reason, { detail: `${walk.reason} (at byte ${walk.offset})`, status: walk.status });
     }
     if (asciiSlice(batch, walk.clientIdAt, walk.clientIdLength) !== request.clientId)
-      return reject(exchange, 'client_id', 'the batch names another client', 422);
-    if (request.oldestSeq > walk.seq) return reject(exchange, 'header', 'Oldest-Seq is above the seq');
+      return reject(exchange, 'client_id', { detail: 'the batch names another client', status: 422 });
+    if (request.oldestSeq > walk.seq) return reject(exchange, 'header', { detail: 'Oldest-Seq is above the seq' });
     request.points = walk.points;
     if (!append(request, batch, walk.epoch, walk.seq)) return refuse(exchange, request, 'ring_full');
     // At once: each frame in the ring has its place here, or verdicts would reach the wrong exchange.
@@ -125,6 +126,19 @@ export function createIngest(options: IngestOptions): Ingest {
     admission.appended(request);
     counters.add('bytes', sent.length);
     if (options.ack === 'memory') accept(exchange, request, { duplicate: false, contiguousSeq: 0 }, turnUnixMs);
+  }
+
+  /** @returns the body decompressed and charged for, or undefined: then it is answered. */
+  function plainBytes(exchange: Exchange, request: BatchRequest, sent: Uint8Array): Uint8Array | undefined {
+    const plain = decompress(sent, request.encoding, decompression);
+    const failed = typeof plain === 'string';
+    // As decompressed, since that is the work; what cannot be decompressed may have cost the most there is.
+    const workBytes = failed ? decompressedBytesMax(sent.length, request.encoding, decompression) : plain.length;
+    admission.bodyComplete(request, Math.max(sent.length, workBytes));
+    if (!failed) return plain;
+    if (plain === 'undecompressable') reject(exchange, plain);
+    else reject(exchange, 'too_large', boundMet(plain, decompression));
+    return undefined;
   }
 
   /** @returns false when the ring has no room: nothing of the batch is held then. */
@@ -146,7 +160,9 @@ export function createIngest(options: IngestOptions): Ingest {
     const { duplicate, contiguousSeq } = verdict;
     counters.add(duplicate ? 'duplicates' : 'accepted', 1);
     if (!duplicate) counters.add('points', request.points);
-    exchange.answer(ackAnswer({ durable: options.ack, contiguousSeq, receivedUnixMs, duplicate }, request.wantsJson));
+    exchange.answer(
+      ackAnswer({ durable: options.ack, contiguousSeq, receivedUnixMs, duplicate }, request.form === 'json'),
+    );
   }
 
   function settle(at: number, nowMs: number): void {

@@ -22,6 +22,7 @@ import { INGEST_COUNTERS } from './counters.ts';
 import { createIngest } from './ingest.ts';
 import type { FromIngestWorker, IngestWorkerData, ToIngestWorker } from './messages.ts';
 import { clientTableHolder } from './messages.ts';
+import { createRefusals } from './refusals.ts';
 
 const LOG_INTERVAL_MS = 5000;
 const GAUGE_MS = 250;
@@ -42,7 +43,11 @@ async function run(data: IngestWorkerData, port: MessagePort): Promise<void> {
     walk: createWalker(data.wire),
     counters,
     ack: data.ack,
-    decompressedBytesMax: data.wire.batchBytesMax,
+    decompression: { bytesMax: data.wire.batchBytesMax, ratioMax: data.decompressionRatioMax },
+    refusals: createRefusals({
+      client: data.clientLimits,
+      unauthenticatedPerSecond: data.addressLimits.unauthenticatedPerSecond,
+    }),
     onFault: (error, remote) => log.error('a request failed by a fault of ours, answered 500', { error, remote }),
   });
   const { host, http: limits } = data;
@@ -50,6 +55,7 @@ async function run(data: IngestWorkerData, port: MessagePort): Promise<void> {
     host,
     port: data.port,
     reusePort: true,
+    held: data.held,
     limits,
     handler: { ...ingest.handler, arrived: addresses.arrived, gone: addresses.gone },
   });
@@ -68,6 +74,7 @@ async function run(data: IngestWorkerData, port: MessagePort): Promise<void> {
   }
   port.on('message', (told: ToIngestWorker) => {
     if (told.message === 'stop') void stop(told.drainMs);
+    else if (told.message === 'open') listener.release();
     else if (told.message === 'tokens') auth.setTokens(told.tokens);
   });
   port.postMessage({ message: 'listening', port: listener.port } satisfies FromIngestWorker);

@@ -16,6 +16,8 @@ export interface IngestWorkerData {
   http: HttpLimits;
   wire: WireLimits;
   ack: 'journal' | 'memory';
+  /** How many times its size a body may become (decompress.ts). */
+  decompressionRatioMax: number;
   clientLimits: ClientLimits;
   ring: SharedArrayBuffer;
   doorbell: SharedArrayBuffer;
@@ -23,6 +25,8 @@ export interface IngestWorkerData {
   decisions: SharedArrayBuffer;
   auth: AuthMode;
   tokens: readonly TokenEntry[];
+  /** Listens, and reads nothing before `open`. */
+  held: boolean;
   /** Absent: plain HTTP. */
   tls: TlsMaterial | undefined;
   /** Connections and failed attempts per address, of all workers (admission/addresses.ts). */

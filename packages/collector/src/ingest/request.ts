@@ -4,9 +4,11 @@
  */
 import { Lane } from '@metricstream/shared/journal/record.ts';
 import type { Exchange } from '../http/types.ts';
+import { isOwnClient } from '../own-clients.ts';
 import type { RejectedReason } from './counters.ts';
 import type { ContentEncoding } from './decompress.ts';
 import { parseContentEncoding } from './decompress.ts';
+import { type Form, formOf } from './refusals.ts';
 
 /** A batch's request from its head to its answer. */
 export interface BatchRequest {
@@ -17,8 +19,8 @@ export interface BatchRequest {
   lane: Lane;
   /** 0 when the client did not say. */
   oldestSeq: number;
-  /** Answers as JSON instead of a protobuf Ack. */
-  wantsJson: boolean;
+  /** `json`: the Ack as JSON too, instead of protobuf. */
+  form: Form;
   /** Bytes charged to the client's limit, to be given back when we are the ones who say no. */
   bytesCharged: number;
   /** Monotonic ms of the turn in which the body was complete. */
@@ -40,6 +42,7 @@ export function parseBatchRequest(exchange: Exchange): BatchRequest | RejectedRe
   if (!encoding) return 'content_encoding';
   const clientId = exchange.header('client-id');
   if (!CLIENT_ID.test(clientId)) return 'client_id';
+  if (isOwnClient(clientId)) return 'forbidden';
   const laneText = exchange.header('lane');
   if (laneText !== '' && laneText !== 'live' && laneText !== 'backlog') return 'header';
   const oldestText = exchange.header('oldest-seq');
@@ -52,7 +55,7 @@ export function parseBatchRequest(exchange: Exchange): BatchRequest | RejectedRe
     encoding,
     lane: laneText === 'backlog' ? Lane.backlog : Lane.live,
     oldestSeq,
-    wantsJson: exchange.header('accept').includes('application/json'),
+    form: formOf(exchange.header('accept')),
     bytesCharged: 0,
     bodyMs: 0,
     points: 0,

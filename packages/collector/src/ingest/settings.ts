@@ -17,6 +17,9 @@ const TARGET_BYTES_MAX = 8000;
 const BUFFERED_BYTES_MAX = 128 * 1024 * 1024;
 const WRITE_BUFFER_BYTES_MAX = 256 * 1024;
 const WRITE_TIMEOUT_MS = 15_000;
+/** A worker's JavaScript heap: what code and tables take, and what one connection may; bodies lie outside of it. */
+const HEAP_MB_FIXED = 256;
+const HEAP_KB_PER_CONNECTION = 32;
 
 /** What main has made for all workers. */
 export type Common = Pick<IngestSettings, 'clientTable' | 'addresses' | 'ready' | 'doorbell' | 'tokens' | 'tls'>;
@@ -31,6 +34,7 @@ export function ingestSettings(config: CollectorConfig, common: Common): IngestS
     ringBytes: config.journal.ringBytes,
     frameBytesMax: recordLength(DEFAULT_WIRE_LIMITS.clientIdBytesMax, batchBytesMax),
     decisionsPerWorker: DECISIONS_PER_WORKER,
+    heapMbMax: HEAP_MB_FIXED + Math.ceil((limits.connectionsMax * HEAP_KB_PER_CONNECTION) / 1024),
     host: listen.host,
     port: listen.port,
     http: {
@@ -58,6 +62,7 @@ export function ingestSettings(config: CollectorConfig, common: Common): IngestS
       pointsMax,
     },
     ack: config.ack,
+    decompressionRatioMax: limits.decompressionRatioMax,
     clientLimits: { requestsPerSecond, bytesPerSecond, pointsPerSecond, burstMs },
     auth: config.auth,
     addressLimits: {

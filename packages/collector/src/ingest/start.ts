@@ -1,6 +1,7 @@
 /**
  * Main's end of the ingest workers. Owns their threads, rings and counters, and promises: a worker that dies is
- * replaced with a new ring, what its old ring held is still made durable, and its counts are kept.
+ * replaced with a new ring, what its old ring held is still made durable, and its counts are kept; what was told since
+ * the start holds for its successor from its first connection on.
  */
 import { sleep } from '@metricstream/shared/clock.ts';
 import type { Counters } from '@metricstream/shared/counters.ts';
@@ -17,10 +18,17 @@ import { INGEST_COUNTERS } from './counters.ts';
 import type { FromIngestWorker, IngestWorkerData, ToIngestWorker } from './messages.ts';
 import { clientTableHolder } from './messages.ts';
 
-const RESPAWN_AFTER_MS = 500;
+/** Before a worker that died is replaced: doubled for each that did not live for STEADY_MS, so that it never spins. */
+const RESPAWN_AFTER_MS = 100;
+const RESPAWN_AFTER_MS_MAX = 10_000;
+const STEADY_MS = 60_000;
+/** Beyond its time to drain, before a worker that does not leave is ended. */
+const LEAVE_MS = 500;
 
-export interface IngestSettings extends Omit<IngestWorkerData, 'worker' | 'ring' | 'counters' | 'decisions'> {
+export interface IngestSettings extends Omit<IngestWorkerData, 'worker' | 'ring' | 'counters' | 'decisions' | 'held'> {
   workers: number;
+  /** Of one worker's JavaScript heap: at the bound the worker ends, and nothing else does. */
+  heapMbMax: number;
   ringBytes: number;
   frameBytesMax: number;
   decisionsPerWorker: number;
@@ -36,17 +44,20 @@ export interface IngestWorkers {
   readonly respawns: () => number;
   /** Tells every worker, and those that replace one: what was told last of a kind holds. */
   tell(message: Exclude<ToIngestWorker, { message: 'stop' }>): void;
-  /** Takes nothing new, answers what is held, closes the rings; at most for `drainMs`. */
+  /** Takes nothing new, answers what is held, closes the rings; at most for `drainMs`. Idempotent: the first call counts. */
   stop(drainMs: number): Promise<void>;
 }
 
-/** @param addRing tells the journal thread of each new ring before its worker can write to it. */
+/**
+ * Starts workers that listen and read nothing until they are told `open`.
+ * @param addRing tells the journal thread of each new ring before its worker can write to it.
+ */
 export async function startIngestWorkers(
   settings: IngestSettings,
   addRing: (ring: SharedArrayBuffer) => void,
   log: Log,
 ): Promise<IngestWorkers> {
-  const { workers, ringBytes, frameBytesMax, decisionsPerWorker, ...shared } = settings;
+  const { workers, ringBytes, frameBytesMax, decisionsPerWorker, heapMbMax, ...shared } = settings;
   const counters = Array.from({ length: workers }, () => createCounters(INGEST_COUNTERS));
   const decisions = Array.from({ length: workers }, () => createDecisions(decisionsPerWorker));
   const stopping = new AbortController();
@@ -54,11 +65,14 @@ export async function startIngestWorkers(
   let port = settings.port;
   let respawns = 0;
 
-  /** What a worker that comes later must be told too: the last message of each kind. */
-  const told = new Map<string, ToIngestWorker>();
+  /** What was told, for workers that come later: they must not let anybody in by what held before. */
+  const { tokens, tls } = shared;
+  const latest = { tokens, tls, held: true };
 
   function tell(message: ToIngestWorker): void {
-    told.set(message.message, message);
+    if (message.message === 'open') latest.held = false;
+    else if (message.message === 'tokens') latest.tokens = message.tokens;
+    else if (message.message === 'tls') latest.tls = message.tls;
     for (const worker of running.values()) worker.postMessage(message);
   }
 
@@ -71,11 +85,11 @@ export async function startIngestWorkers(
       const ended = threadEnd(worker).then(() => {
         running.delete(index);
         closeRing(ring);
+        for (const gauge of ['connections', 'ringUsedBytes']) (counters[index] as Counters<string>).set(gauge, 0);
         freeLocksOf(shared.clientTable, clientTableHolder(index));
         forgetConnectionsOf(shared.addresses, index);
       });
       running.set(index, worker);
-      for (const message of told.values()) worker.postMessage(message);
       worker.on('error', (error) => log.error('ingest worker failed', { worker: index, error: messageOf(error) }));
       port = await firstWord(worker, ended);
       return { ended };
@@ -89,27 +103,33 @@ export async function startIngestWorkers(
   function spawn(index: number, ring: SharedArrayBuffer): Worker {
     const data: IngestWorkerData = {
       ...shared,
+      ...latest,
       worker: index,
       port,
       ring,
       counters: (counters[index] as Counters<string>).memory,
       decisions: decisions[index] as SharedArrayBuffer,
     };
-    return spawnWorker('ingest', `ingest-${index}`, data);
+    return spawnWorker('ingest', `ingest-${index}`, data, heapMbMax);
   }
 
   async function keepRunning(index: number, first: { ended: Promise<void> }): Promise<void> {
     await first.ended;
+    let waitMs = RESPAWN_AFTER_MS;
     while (!stopping.signal.aborted) {
       respawns++;
-      log.error('ingest worker ended; its batches are safe, its clients come again', { worker: index });
-      await sleep(RESPAWN_AFTER_MS, stopping.signal);
+      const text = 'ingest worker ended; nothing acknowledged is lost, its clients come again';
+      log.error(text, { worker: index, replaced_after_ms: waitMs });
+      await sleep(waitMs, stopping.signal);
       if (stopping.signal.aborted) return;
+      const bornMs = performance.now();
       try {
         await (await run(index)).ended;
       } catch (error) {
         log.error('ingest worker cannot start', { worker: index, error: messageOf(error) });
       }
+      const lived = performance.now() - bornMs > STEADY_MS;
+      waitMs = lived ? RESPAWN_AFTER_MS : Math.min(waitMs * 2, RESPAWN_AFTER_MS_MAX);
     }
   }
 
@@ -117,7 +137,14 @@ export async function startIngestWorkers(
   async function stop(drainMs: number): Promise<void> {
     stopping.abort();
     tell({ message: 'stop', drainMs });
+    const late = setTimeout(() => {
+      for (const [worker, thread] of running) {
+        log.error('ingest worker does not leave; ended as it is', { worker });
+        void thread.terminate();
+      }
+    }, drainMs + LEAVE_MS);
     await Promise.all(kept);
+    clearTimeout(late);
   }
 
   try {
@@ -126,7 +153,15 @@ export async function startIngestWorkers(
     await stop(0);
     throw error;
   }
-  return { port, counters, decisions, respawns: () => respawns, tell, stop };
+  let stopped: Promise<void> | undefined;
+  return {
+    port,
+    counters,
+    decisions,
+    respawns: () => respawns,
+    tell,
+    stop: (drainMs) => (stopped ??= stop(drainMs)),
+  };
 }
 
 /** @returns the port once the worker listens. @throws MetricStreamError in its own words when it cannot. */

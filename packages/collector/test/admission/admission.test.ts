@@ -13,7 +13,7 @@ import { INGEST_COUNTERS } from '../../src/ingest/counters.ts';
 import { createIngest } from '../../src/ingest/ingest.ts';
 import { createDecisions, createDecisionWriter } from '../../src/rings/decisions.ts';
 import { createDoorbell, openDoorbell } from '../../src/rings/doorbell.ts';
-import { NO_ADDRESSES } from '../ingest/common-parts.ts';
+import { NO_ADDRESSES, REFUSALS } from '../ingest/common-parts.ts';
 import { createRing } from '../../src/rings/ring-layout.ts';
 import { createRingWriter } from '../../src/rings/ring-writer.ts';
 
@@ -31,7 +31,8 @@ function ingestOf64KiBPerSecond(): (body: Uint8Array, encoding: string, chunked?
     walk: createWalker(DEFAULT_WIRE_LIMITS),
     counters: createCounters<string>(INGEST_COUNTERS),
     ack: 'journal',
-    decompressedBytesMax: DECOMPRESSED_BYTES_MAX,
+    decompression: { bytesMax: DECOMPRESSED_BYTES_MAX, ratioMax: 200 },
+    refusals: REFUSALS,
     onFault: () => {},
   });
   return (body, encoding, chunked = false) => {
@@ -46,7 +47,7 @@ function ingestOf64KiBPerSecond(): (body: Uint8Array, encoding: string, chunked?
       path: '/v1/batches',
       query: '',
       header: (name) => headers[name] ?? '',
-    repeats: () => false,
+      repeats: () => false,
       contentLength: chunked ? -1 : body.length,
       remote: 'test',
       peer: { ip: '', certified: undefined, context: undefined },

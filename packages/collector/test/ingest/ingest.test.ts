@@ -25,7 +25,7 @@ import { createGroupCommit } from '../../src/journal-thread/group-commit.ts';
 import { createLedger } from '../../src/ledger/ledger.ts';
 import { createDecisions, createDecisionWriter } from '../../src/rings/decisions.ts';
 import { createDoorbell, openDoorbell } from '../../src/rings/doorbell.ts';
-import { NO_ADDRESSES } from './common-parts.ts';
+import { NO_ADDRESSES, REFUSALS } from './common-parts.ts';
 import { createRing } from '../../src/rings/ring-layout.ts';
 import { createRingReader } from '../../src/rings/ring-reader.ts';
 import { createRingWriter } from '../../src/rings/ring-writer.ts';
@@ -80,6 +80,7 @@ function rig(ack: 'journal' | 'memory' = 'journal', ringBytes = 64 * 1024, limit
     hasRoom: () => true,
     onFailure: () => {},
     onConflict: () => {},
+    onEpochSwitch: () => {},
   });
   const table = openClientTable(createClientTable(16));
   const limiter = createLimiter(table, limits);
@@ -92,7 +93,8 @@ function rig(ack: 'journal' | 'memory' = 'journal', ringBytes = 64 * 1024, limit
     walk: createWalker({ ...DEFAULT_WIRE_LIMITS }),
     counters,
     ack,
-    decompressedBytesMax: 8192,
+    decompression: { bytesMax: 8192, ratioMax: 200 },
+    refusals: REFUSALS,
     onFault: () => {},
   });
   void ingest.answerSettled();
