@@ -64,11 +64,16 @@ function waitOf({ header, refusal }: HttpAnswer, nowUnixMs: number): number | un
 }
 
 function reasonOf({ status, text, refusal }: HttpAnswer): string {
-  const said = refusal === undefined ? text : `${refusal.message}${refusal.limit === '' ? '' : ` (${refusal.limit})`}`;
+  const said = refusal === undefined ? text : saidIn(refusal);
   const words = said
     .slice(0, WORDS_CHARS_MAX * 2)
     .replaceAll(/[^\x20-\x7e]+/g, ' ')
     .trim()
     .slice(0, WORDS_CHARS_MAX);
   return words === '' ? `status ${status}` : `status ${status}: ${words}`;
+}
+
+/** A collector may name the limit in its message, too. */
+function saidIn({ message, limit }: Refusal): string {
+  return message.includes(limit) ? message : `${message} (${limit})`;
 }

@@ -69,6 +69,12 @@ describe('a status that is not in the table', () => {
     expect(said('unspecified')).toMatchObject({ kind: 'halt', why: expect.stringContaining('collector.url') });
   });
 
+  it('names the limit once', () => {
+    const refusal: Refusal = { retryClass: 'quota', message: 'wait (9/s)', retryAfterMs: 0, limit: '9/s' };
+    const said = verdictOf({ status: 429, header: () => undefined, text: '', isAck: false, refusal }, true, NOW);
+    expect(said).toMatchObject({ why: 'status 429: wait (9/s)' });
+  });
+
   it.each([401, 404, 422, 500, 503] as const)('has no bearing on %i, which is in it', (status) => {
     const kinds = { 401: 'halt', 404: 'halt', 422: 'rejected', 500: 'retry', 503: 'retry' };
     expect(said('never', status).kind).toBe(kinds[status]);
