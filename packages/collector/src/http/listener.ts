@@ -10,6 +10,8 @@ import { createHeld } from './held.ts';
 import type { Reason } from './reasons.ts';
 import { Shared, TICK_MS } from './shared.ts';
 import type { HttpStats } from './shared.ts';
+import type { TlsMaterial } from './tls.ts';
+import { createHandshakes } from './tls-listener.ts';
 import type { Handler, HttpLimits } from './types.ts';
 
 /** Connections turned away that are being told so; beyond these, a connection is closed without a word. */
@@ -20,6 +22,8 @@ export interface ServeOptions {
   handler: Handler;
   /** Connections are accepted, and read only from `release` on. */
   held?: boolean;
+  /** Absent: plain HTTP. */
+  tls?: TlsMaterial | undefined;
 }
 
 export interface ListenOptions extends ServeOptions {
@@ -38,6 +42,8 @@ export interface Listener {
   readonly stats: Readonly<HttpStats>;
   /** Begins to read, when `held` was asked for: from the connections that wait, in their order, and all that come. Idempotent. */
   release(): void;
+  /** For handshakes from now on; open connections stay as they are. @throws when it cannot be used, or the port is plain. */
+  setTls(material: TlsMaterial): void;
   /**
    * Stops accepting, closes idle connections and those not begun, answers what is in flight with `Connection: close`,
    * and destroys what is left after `drainMs`. Idempotent: a second call waits for the same stop. @returns how many had
@@ -83,16 +89,26 @@ export function serve(server: Server, event: 'connection' | 'secureConnection', 
     handler.gone?.(ip);
     counted();
   };
-  const connections = createConnections(shared, (ip, refused) => (refused ? counted() : leave(ip)));
+  const connections = createConnections(shared, (ip, refused) => {
+    // Below TLS there is another socket, and its end is the one that counts.
+    if (refused || handshakes !== undefined) counted();
+    else leave(ip);
+  });
   const waiting = createHeld(leave);
+  const handshakes =
+    options.tls === undefined
+      ? undefined
+      : createHandshakes(shared, options.tls, { opened: connections.open, closed: leave });
+  const begin = handshakes === undefined ? connections.open : handshakes.begin;
   const counted = (): void => {
     stats.openConnections = places + connections.refusing;
-    if (stats.openConnections === 0) whenEmpty?.();
+    if (stats.openConnections === 0 && connections.size === 0) whenEmpty?.();
   };
 
   const turnAway = (socket: Socket, ip: string, reason: Reason): void => {
     stats.connectionsRefused++;
-    if (connections.refusing < REFUSALS_MAX) connections.refuse(socket, ip, reason);
+    // In the clear nobody who speaks TLS would understand, and a handshake is what it must not cost.
+    if (handshakes === undefined && connections.refusing < REFUSALS_MAX) connections.refuse(socket, ip, reason);
     else {
       handler.malformed(0, reason, `${ip}:${socket.remotePort}`);
       socket.destroy();
@@ -112,12 +128,16 @@ export function serve(server: Server, event: 'connection' | 'secureConnection', 
       places++;
       stats.connectionsAccepted++;
       if (holding) waiting.hold(socket, ip);
-      else connections.open(socket, ip);
+      else begin(socket, ip);
     } else turnAway(socket, ip, reason);
     counted();
   };
 
-  const ticker = setInterval(() => connections.tick(++shared.tick), TICK_MS).unref();
+  const ticker = setInterval(() => {
+    const tick = ++shared.tick;
+    connections.tick(tick);
+    handshakes?.tick(tick);
+  }, TICK_MS).unref();
   server.on(event, accept);
   server.on('error', () => void stats.acceptFailures++);
 
@@ -126,9 +146,10 @@ export function serve(server: Server, event: 'connection' | 'secureConnection', 
     const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
     const empty = new Promise<void>((resolve) => void (whenEmpty = resolve));
     waiting.destroy();
+    handshakes?.destroy();
     connections.drain();
     let forced = 0;
-    if (stats.openConnections > 0) {
+    if (stats.openConnections > 0 || connections.size > 0) {
       const deadline = setTimeout(() => {
         forced = stats.openConnections;
         connections.destroy();
@@ -147,7 +168,11 @@ export function serve(server: Server, event: 'connection' | 'secureConnection', 
     stats,
     release() {
       holding = false;
-      if (!shared.draining) waiting.release(connections.open);
+      if (!shared.draining) waiting.release(begin);
+    },
+    setTls(material) {
+      if (handshakes === undefined) throw new Error('http: this listener is plain; give listen() its tls');
+      handshakes.setMaterial(material);
     },
     stop: ({ drainMs }) => (stopping ??= stop(drainMs)),
   };

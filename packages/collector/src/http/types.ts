@@ -96,8 +96,11 @@ export interface Handler {
    * is gone, the body is malformed, too large or too slow. Its `answer` does nothing from now on.
    */
   aborted?(exchange: Exchange): void;
-  /** http/ refused or closed by itself, for the counters. `status` 0: nothing could be answered. */
-  malformed(status: number, reason: Reason, remote: string): void;
+  /**
+   * http/ refused or closed by itself, for the counters. `status` 0: nothing could be answered. `detail` is more about
+   * it, for a log, where there is more.
+   */
+  malformed(status: number, reason: Reason, remote: string, detail?: string): void;
   /** `head` or `body` threw: the client got a 500 (counted under `handler_error`) and the connection closes. */
   failed(error: unknown, remote: string): void;
   /** All sockets with fresh input of this event-loop turn were read: a good moment to publish. */

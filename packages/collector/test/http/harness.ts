@@ -1,10 +1,15 @@
 /** A listener whose handler notes what happens, and raw clients for it. Owns both; `close` ends them. */
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { ConnectionOptions, TLSSocket } from 'node:tls';
+import { readCertificate } from '../../../../test/services/certificates.ts';
 import { listen } from '../../src/http/listener.ts';
 import type { Listener } from '../../src/http/listener.ts';
 import type { Reason } from '../../src/http/reasons.ts';
 import { empty, withBody } from '../../src/http/responses.ts';
+import { newTicketKeys } from '../../src/http/tls.ts';
+import type { TlsMaterial } from '../../src/http/tls.ts';
 import type { Answer, Exchange, Handler, HttpLimits } from '../../src/http/types.ts';
 
 export const LIMITS: HttpLimits = {
@@ -35,6 +40,8 @@ export interface Seen {
   gone: string[];
   aborted: Exchange[];
   malformed: string[];
+  /** What was said beside the reasons, where something was. */
+  details: string[];
   failed: unknown[];
   turns: number;
 }
@@ -43,6 +50,8 @@ export interface Rig {
   listener: Listener;
   seen: Seen;
   client: () => Client;
+  /** A client that speaks TLS and knows the authority of test/services/certificates.ts. */
+  tlsClient: (options?: ConnectionOptions) => TlsClient;
   /** Ends everything, and throws when anything is left behind or the handler failed. */
   close: () => Promise<void>;
 }
@@ -51,6 +60,7 @@ export interface RigOptions {
   limits?: Partial<HttpLimits>;
   host?: string;
   held?: boolean;
+  tls?: TlsMaterial;
   /** Default: everybody is let in. */
   arrived?: (ip: string) => Reason | undefined;
   head?: (exchange: Exchange) => Answer | undefined;
@@ -59,7 +69,16 @@ export interface RigOptions {
 }
 
 export async function startRig(options: RigOptions = {}): Promise<Rig> {
-  const seen: Seen = { bodies: [], arrived: [], gone: [], aborted: [], malformed: [], failed: [], turns: 0 };
+  const seen: Seen = {
+    bodies: [],
+    arrived: [],
+    gone: [],
+    aborted: [],
+    malformed: [],
+    details: [],
+    failed: [],
+    turns: 0,
+  };
   const handler: Handler = {
     arrived(ip) {
       const reason = options.arrived?.(ip);
@@ -75,19 +94,27 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
       else options.body(exchange, body);
     },
     aborted: (exchange) => void seen.aborted.push(exchange),
-    malformed: (status, reason) => void seen.malformed.push(`${status} ${reason}`),
+    malformed(status, reason, _remote, detail) {
+      seen.malformed.push(`${status} ${reason}`);
+      if (detail !== undefined) seen.details.push(detail);
+    },
     failed: (error) => void seen.failed.push(error),
     turn: () => void seen.turns++,
   };
   const limits = { ...LIMITS, ...options.limits };
-  const { host = '127.0.0.1', held = false } = options;
-  const listener = await listen({ host, port: 0, reusePort: false, limits, handler, held });
+  const { host = '127.0.0.1', held = false, tls } = options;
+  const listener = await listen({ host, port: 0, reusePort: false, limits, handler, held, tls });
   const clients: Client[] = [];
   return {
     listener,
     seen,
     client: () => {
       const client = new Client(listener.port);
+      clients.push(client);
+      return client;
+    },
+    tlsClient: (more = {}) => {
+      const client = new TlsClient(listener.port, more);
       clients.push(client);
       return client;
     },
@@ -119,8 +146,9 @@ export class Client {
   text = '';
   closed = false;
 
-  constructor(port: number) {
-    this.socket = connect({ host: '127.0.0.1', port, noDelay: true, allowHalfOpen: true });
+  constructor(at: number | Socket) {
+    this.socket =
+      typeof at === 'number' ? connect({ host: '127.0.0.1', port: at, noDelay: true, allowHalfOpen: true }) : at;
     this.socket.setEncoding('latin1');
     this.socket.on('data', (chunk: string) => void (this.text += chunk));
     const gone = (): void => void (this.closed = true);
@@ -144,6 +172,36 @@ export class Client {
     await eventually(() => this.closed, withinMs);
     return this.text;
   }
+}
+
+export class TlsClient extends Client {
+  readonly tls: TLSSocket;
+  /** The last session the server gave, to resume it. */
+  session: Buffer | undefined;
+  /** What went wrong, by node's code. */
+  fault = '';
+
+  constructor(port: number, more: ConnectionOptions = {}) {
+    const { ca } = readCertificate('server');
+    const options = { host: '127.0.0.1', port, ca, servername: 'localhost', allowHalfOpen: true, ...more };
+    const tls = connectTls(options as ConnectionOptions);
+    super(tls);
+    this.tls = tls;
+    tls.on('session', (session) => void (this.session = session));
+    tls.on('error', (error: NodeJS.ErrnoException) => void (this.fault = error.code ?? error.message));
+  }
+
+  /** Waits until the handshake is over. */
+  async secure(): Promise<this> {
+    await eventually(() => this.tls.getProtocol() !== null && !this.tls.connecting && this.tls.authorized);
+    return this;
+  }
+}
+
+export function tlsMaterial(more: Partial<TlsMaterial> = {}): TlsMaterial {
+  const { cert, key } = readCertificate('server');
+  const plain = { clientCa: '', clientRequired: false, clientId: 'san', minVersion: '1.2' } as const;
+  return { cert, key, ...plain, ticketKeys: newTicketKeys(), ...more };
 }
 
 /** A POST with a declared length. */
