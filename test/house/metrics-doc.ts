@@ -43,7 +43,7 @@ export function announced(exposition: string): OwnMetric[] {
 
 /** What the collector exposes. */
 export function collectorMetrics(): Metrics {
-  const journal = { counters: createCounters(JOURNAL_COUNTERS) };
+  const journal = { counters: createCounters(JOURNAL_COUNTERS), clones: () => [] };
   return createCollectorMetrics({ journal, ingest: undefined, sinks: [], stopping: () => false }, '');
 }
 

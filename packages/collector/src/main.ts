@@ -10,7 +10,11 @@ import { VERSION } from './version.ts';
 process.umask(0o027);
 endOnClosedOutput();
 const args = process.argv.slice(2);
-const run = runVerb(collectorSpec, 'collector', createCollector);
+const run = runVerb(collectorSpec, 'collector', createCollector, {
+  examples: [`run -c ${collectorSpec.defaultPath} --takeover`],
+  define: (command) =>
+    void command.option('--takeover', 'stand beside the collector that runs on this state_dir, and follow it'),
+});
 // Not exitCode: a part that did not stop by its deadline must not keep the process alive.
 const code = await runProgram(
   {

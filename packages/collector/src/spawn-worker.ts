@@ -13,9 +13,13 @@ const ENTRIES = {
 
 export type ThreadKind = keyof typeof ENTRIES;
 
-/** @param workerData is cloned, shared memory in it is shared. */
-export function spawnWorker(kind: ThreadKind, name: string, workerData: unknown): Worker {
-  return new Worker(ENTRIES[kind], { workerData, name });
+/**
+ * @param workerData is cloned, shared memory in it is shared.
+ * @param heapMbMax of its JavaScript heap: a thread that would need more ends, with an `error`, and the others go on.
+ */
+export function spawnWorker(kind: ThreadKind, name: string, workerData: unknown, heapMbMax?: number): Worker {
+  const resourceLimits = heapMbMax === undefined ? {} : { maxOldGenerationSizeMb: heapMbMax };
+  return new Worker(ENTRIES[kind], { workerData, name, resourceLimits });
 }
 
 /** Resolves when the thread has ended, however it ended. */

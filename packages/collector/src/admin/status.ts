@@ -37,12 +37,15 @@ export interface CollectorStatus {
   workers: { running: number; respawned: number };
   /** `tokens` in force; the file itself may be broken by now. */
   front_door: { tokens: number; tokens_expiring: number; tokens_file_broken: boolean };
+  /** What needs somebody to look at it; at most 50, `alarms_total` says how many there are. */
+  alarms: { name: 'client_cloned'; client_id: string; epochs: [older: number, newer: number]; since: string }[];
+  alarms_total: number;
   ready: boolean;
   reasons: string[];
 }
 
 export interface StatusParts {
-  journal: Pick<JournalThread, 'counters'>;
+  journal: Pick<JournalThread, 'counters' | 'clones'>;
   /** Absent until the workers listen. */
   ingest: { counters: readonly Counters<string>[]; respawns: () => number } | undefined;
   sinks: readonly Pick<SinkThread, 'name' | 'counters' | 'state' | 'figures'>[];
@@ -88,6 +91,13 @@ export function collectorStatus(parts: StatusParts): CollectorStatus {
     },
     sinks,
     workers: { running: parts.ingest?.counters.length ?? 0, respawned: parts.ingest?.respawns() ?? 0 },
+    alarms: parts.journal.clones().map(({ clientId, olderEpoch, newerEpoch, sinceUnixMs }) => ({
+      name: 'client_cloned',
+      client_id: clientId,
+      epochs: [olderEpoch, newerEpoch],
+      since: new Date(sinceUnixMs).toISOString(),
+    })),
+    alarms_total: journal.get('clientsCloned'),
     front_door: doorStatus(parts),
     ready: reasons.length === 0,
     reasons,

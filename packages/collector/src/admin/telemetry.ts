@@ -113,6 +113,7 @@ function journalFill(metrics: Metrics, counters: Counters<string>): Fill {
       'Times a sink that is not required was passed over at journal.max_bytes.',
       'forcedSegments',
     ],
+    ['clone_alarms_total', 'Times a client_id was found to be used by two agents at once.', 'cloneAlarms'],
   ].map(([name, help, key]) => [metrics.counter({ name: name as string, help: help as string }), key as string]);
   const bytes = metrics.gauge({
     name: 'journal_bytes',
@@ -123,11 +124,13 @@ function journalFill(metrics: Metrics, counters: Counters<string>): Fill {
     help: 'Bytes set aside as damaged at the last start.',
   });
   const clients = metrics.gauge({ name: 'ledger_clients', help: 'Clients whose triples are remembered.' });
+  const cloned = metrics.gauge({ name: 'clients_cloned', help: 'Client_ids that two agents use at once.' });
   return (status) => {
     for (const [metric, key] of totals) metric.setTotal(counters.get(key));
     bytes.set(status.journal.bytes);
     damaged.set(status.journal.damaged_bytes);
     clients.set(status.clients);
+    cloned.set(status.alarms_total);
   };
 }
 

@@ -13,6 +13,8 @@ export const JOURNAL_COUNTERS = [
   'failing',
   'syncSeconds',
   'ledgerClients',
+  'clientsCloned',
+  'cloneAlarms',
   'recordsTotal',
   'pointsTotal',
   'endPosition',

@@ -3,7 +3,7 @@
  * order of things and promises: a frame gets its verdict only after the sync that decides it; a triple becomes known
  * only then; after a failed write or sync no frame of the group is called durable.
  */
-import { asciiSlice, RECORD_HEAD_BYTES, RECORD_OFFSET, readU64 } from '@metricstream/shared/journal/record.ts';
+import { asciiSlice, Lane, RECORD_HEAD_BYTES, RECORD_OFFSET, readU64 } from '@metricstream/shared/journal/record.ts';
 import type { Journal } from '@metricstream/shared/journal/journal.ts';
 import type { Counters } from '@metricstream/shared/counters.ts';
 import type { Ledger, Offer } from '../ledger/ledger.ts';
@@ -21,6 +21,8 @@ export interface GroupCommitOptions {
   onFailure(why: string): void;
   /** A known triple came with other bytes. */
   onConflict(clientId: string, epoch: number, seq: number): void;
+  /** A client's live lane went from one epoch to another. */
+  onEpochSwitch(clientId: string, from: number, to: number): void;
 }
 
 /** Frames of one round, in flat arrays that are reused: which ring, where, and what the ledger said. */
@@ -136,6 +138,10 @@ function settleRound(options: GroupCommitOptions, round: Round, fate: RingVerdic
     if (verdict === RingVerdict.conflict) {
       counters.add('conflicts', 1);
       options.onConflict(clientId, epoch, readU64(ring.view, at + RECORD_OFFSET.seq));
+    }
+    if (verdict === RingVerdict.durable && ring.bytes[at + RECORD_OFFSET.lane] === Lane.live) {
+      const before = ledger.wentLive(clientId, epoch);
+      if (before !== epoch) options.onEpochSwitch(clientId, before, epoch);
     }
     writeVerdict(ring.view, at, verdict, ledger.contiguousSeq(clientId, epoch));
   }

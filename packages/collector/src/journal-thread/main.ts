@@ -19,6 +19,7 @@ import { createLedger, DEFAULT_LEDGER_LIMITS } from '../ledger/ledger.ts';
 import { openDoorbell } from '../rings/doorbell.ts';
 import type { RingReader } from '../rings/ring-reader.ts';
 import { createRingReader } from '../rings/ring-reader.ts';
+import { watchClones } from './clone-watch.ts';
 import { JOURNAL_COUNTERS } from './counters.ts';
 import { createGroupCommit } from './group-commit.ts';
 import type { FromJournalThread, JournalThreadData, ToJournalThread } from './messages.ts';
@@ -68,6 +69,7 @@ function run(data: JournalThreadData, port: MessagePort): void {
     sinks: data.sinks,
     onFailure: (why) => seldom.error('journal: old segments cannot be looked at, trying again', { why }),
   });
+  const clones = watchClones({ counters, log: seldom, tell: (alarms) => post({ message: 'clones', alarms }) });
   const commit = createGroupCommit({
     journal,
     ledger,
@@ -76,6 +78,7 @@ function run(data: JournalThreadData, port: MessagePort): void {
     onFailure: (why) => seldom.error('journal: write failed, clients get 503 and come again', { why }),
     onConflict: (client_id, epoch, seq) =>
       seldom.error('journal: a known batch came with other bytes, answered 409', { client_id, epoch, seq }),
+    onEpochSwitch: clones.switched,
   });
   const doorbell = openDoorbell(data.doorbell);
   let rings: RingReader[] = [];
@@ -104,6 +107,7 @@ function run(data: JournalThreadData, port: MessagePort): void {
       else stopping = true;
     }
     retention.housekeep();
+    clones.housekeep();
     publishFigures();
     if (settled > 0) {
       if (data.lingerMs > 0) Atomics.wait(nobody, 0, 0, data.lingerMs);

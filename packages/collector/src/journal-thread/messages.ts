@@ -1,6 +1,7 @@
 /** What main and the journal thread say to each other. Owns these types only. */
 import type { ErrorCode } from '@metricstream/shared/errors.ts';
 import type { LogFormat, LogLevel } from '@metricstream/shared/log.ts';
+import type { CloneAlarm } from '../ledger/clones.ts';
 
 export interface SinkCursor {
   /** The sink's cursor position (shared/journal/position.ts). */
@@ -33,4 +34,6 @@ export type ToJournalThread = { message: 'add_ring'; ring: SharedArrayBuffer } |
 
 export type FromJournalThread =
   | { message: 'ready'; journalId: number; end: number; damagedBytes: number; setAside: string[] }
+  /** Whenever they change: client_ids that two agents use. */
+  | { message: 'clones'; alarms: CloneAlarm[] }
   | { message: 'failed'; why: string; code: ErrorCode };

@@ -8,7 +8,8 @@ import type { ErrorCode } from '@metricstream/shared/errors.ts';
 import { MetricStreamError, messageOf } from '@metricstream/shared/errors.ts';
 import type { DurablePosition } from '@metricstream/shared/journal/position.ts';
 import { createDurablePosition } from '@metricstream/shared/journal/position.ts';
-import { createDoorbell, openDoorbell } from '../rings/doorbell.ts';
+import type { CloneAlarm } from '../ledger/clones.ts';
+import { openDoorbell } from '../rings/doorbell.ts';
 import { spawnWorker, threadEnd } from '../spawn-worker.ts';
 import type { JournalCounter } from './counters.ts';
 import { JOURNAL_COUNTERS } from './counters.ts';
@@ -17,8 +18,9 @@ import type { FromJournalThread, JournalThreadData, ToJournalThread } from './me
 export interface JournalThread {
   readonly counters: Counters<JournalCounter>;
   readonly durable: DurablePosition;
-  readonly doorbell: SharedArrayBuffer;
   readonly ready: FromJournalThread & { message: 'ready' };
+  /** Client_ids that two agents use, at most a second old. */
+  clones(): readonly CloneAlarm[];
   addRing(ring: SharedArrayBuffer): void;
   /** Resolves when every ring was closed, emptied and synced. */
   stop(): Promise<void>;
@@ -26,7 +28,7 @@ export interface JournalThread {
 
 export type JournalSettings = Pick<
   JournalThreadData,
-  'dir' | 'segmentBytesMax' | 'journalBytesMax' | 'lingerMs' | 'sinks' | 'log'
+  'dir' | 'segmentBytesMax' | 'journalBytesMax' | 'lingerMs' | 'doorbell' | 'sinks' | 'log'
 >;
 
 /**
@@ -39,11 +41,9 @@ export async function startJournalThread(
 ): Promise<JournalThread> {
   const counters = createCounters(JOURNAL_COUNTERS);
   const durable = createDurablePosition();
-  const doorbell = createDoorbell();
-  const bell = openDoorbell(doorbell);
+  const bell = openDoorbell(settings.doorbell);
   const data: JournalThreadData = {
     ...settings,
-    doorbell,
     durable: durable.memory,
     counters: counters.memory,
   };
@@ -52,9 +52,11 @@ export async function startJournalThread(
   let failure: { code: ErrorCode; why: string } | undefined;
   let running = false;
   let stopping = false;
+  let clones: readonly CloneAlarm[] = [];
   worker.on('message', (said: FromJournalThread) => {
     running ||= said.message === 'ready';
     if (said.message === 'ready') started.resolve(said);
+    else if (said.message === 'clones') clones = said.alarms;
     else failure = said;
   });
   worker.on('error', (error) => {
@@ -75,8 +77,8 @@ export async function startJournalThread(
   return {
     counters,
     durable,
-    doorbell,
     ready,
+    clones: () => clones,
     addRing: (ring) => tell({ message: 'add_ring', ring }),
     async stop() {
       stopping = true;

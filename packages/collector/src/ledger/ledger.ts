@@ -29,6 +29,8 @@ export type Offer = 'new' | 'pending' | 'rival' | 'known' | 'conflict' | 'gaps';
 interface ClientState {
   epochs: Map<number, EpochState>;
   last: EpochState;
+  /** Of the newest durable batch of its live lane; 0 before there was one. */
+  liveEpoch: number;
 }
 
 export interface Ledger {
@@ -39,6 +41,11 @@ export interface Ledger {
   forget(): void;
   /** Every seq of the epoch up to this one is settled; 0 when nothing is known. */
   contiguousSeq(clientId: string, epoch: number): number;
+  /**
+   * A batch of the client's live lane is durable.
+   * @returns the epoch of the one before it; the same one when there was none.
+   */
+  wentLive(clientId: string, epoch: number): number;
   /** The whole state, for the first record of a segment. */
   snapshot(): Uint8Array;
   /** Replaces the state by a snapshot's. @throws SyntaxError when it is none. */
@@ -63,7 +70,7 @@ export function createLedger(limits: LedgerLimits = DEFAULT_LEDGER_LIMITS): Ledg
       client.epochs.set(epoch, state);
       client.last = state;
     } else {
-      clients.set(clientId, { epochs: new Map([[epoch, state]]), last: state });
+      clients.set(clientId, { epochs: new Map([[epoch, state]]), last: state, liveEpoch: 0 });
     }
     return state;
   }
@@ -121,7 +128,17 @@ export function createLedger(limits: LedgerLimits = DEFAULT_LEDGER_LIMITS): Ledg
       endGroup();
     },
     forget: endGroup,
-    contiguousSeq: (clientId, epoch) => clients.get(clientId)?.epochs.get(epoch)?.contiguous ?? 0,
+    contiguousSeq(clientId, epoch) {
+      const client = clients.get(clientId);
+      const state = client?.last.epoch === epoch ? client.last : client?.epochs.get(epoch);
+      return state?.contiguous ?? 0;
+    },
+    wentLive(clientId, epoch) {
+      const client = clients.get(clientId);
+      const before = client?.liveEpoch ?? 0;
+      if (client !== undefined && before !== epoch) client.liveEpoch = epoch;
+      return before === 0 ? epoch : before;
+    },
     snapshot: () => Buffer.from(JSON.stringify({ clients: [...clients].flatMap(packClient) })),
     restore(snapshot) {
       const text = Buffer.from(snapshot.buffer, snapshot.byteOffset, snapshot.length).toString('utf8');
@@ -152,5 +169,5 @@ function unpackClient([clientId, packed]: PackedClient): [string, ClientState] {
     epochs.set(epoch, { ...state, bytes: snapshotBytes(state) });
   }
   const last = [...epochs.values()].at(-1) ?? createEpochState(0);
-  return [clientId, { epochs, last }];
+  return [clientId, { epochs, last, liveEpoch: 0 }];
 }

@@ -16,6 +16,10 @@ import type { Figure } from './figures.ts';
 import type { FromSinkThread, SinkThreadData, ToSinkThread } from './messages.ts';
 
 const RESTART_AFTER_MS = 1000;
+/** Of the thread's JavaScript heap: at the bound the sink starts again, and nothing else does. */
+const HEAP_MB_MAX = 1024;
+/** Beyond its time to drain, before a thread that does not leave is ended. */
+const LEAVE_MS = 500;
 
 export interface SinkThread {
   readonly name: string;
@@ -24,7 +28,7 @@ export interface SinkThread {
   state(): { state: string; why: string };
   /** What this kind of sink counts for itself, at most a second old. */
   figures(): readonly Figure[];
-  /** Goes on to the journal's end, at most for `drainMs`, then ends the thread. */
+  /** Goes on to the journal's end, at most for `drainMs`, then ends the thread; its cursor stays where it is. */
   stop(drainMs: number): Promise<void>;
 }
 
@@ -54,7 +58,7 @@ export function startSinkThread(settings: SinkSettings, position: DurablePositio
   async function keepRunning(): Promise<void> {
     while (!stopping.signal.aborted) {
       try {
-        worker = spawnWorker('sink', `sink-${name}`, data);
+        worker = spawnWorker('sink', `sink-${name}`, data, HEAP_MB_MAX);
         worker.on('message', hear);
         worker.on('error', (error) => hear({ message: 'state', state: 'failed', why: messageOf(error) }));
         await threadEnd(worker);
@@ -75,7 +79,12 @@ export function startSinkThread(settings: SinkSettings, position: DurablePositio
     async stop(drainMs) {
       stopping.abort();
       worker?.postMessage({ message: 'stop', drainMs } satisfies ToSinkThread);
+      const late = setTimeout(() => {
+        log.warn(`sink ${name}: left in the middle of a write; what is not stored is still in the journal`);
+        void worker?.terminate();
+      }, drainMs + LEAVE_MS);
       await ended;
+      clearTimeout(late);
     },
   };
 }

@@ -16,7 +16,7 @@ export const REFUSALS = createRefusals({
 
 export function commonParts(): Common {
   return {
-    clientTable: createClientTable(16),
+    clientTable: createClientTable(16, { threads: 4 }),
     addresses: createAddresses(4),
     ready: new SharedArrayBuffer(4),
     doorbell: createDoorbell(),

@@ -75,6 +75,7 @@ test('workers share one port, and stopping closes it and every ring', async () =
 test('a worker that dies is replaced: its clients are cut off, its ring is closed, what it had published stays in it', async () => {
   const rings: SharedArrayBuffer[] = [];
   const workers = await startIngestWorkers({ ...settings(), workers: 1 }, (ring) => void rings.push(ring), silentLog);
+  workers.tell({ message: 'open' });
   const words = new Int32Array(rings[0] as SharedArrayBuffer);
   const socket = connect(workers.port, '127.0.0.1').resume();
   const cutOff = once(socket, 'close');

@@ -62,6 +62,7 @@ function bench(rings: number, capacity = 4096) {
     counters: createCounters(JOURNAL_COUNTERS),
     hasRoom: () => room,
     onFailure: (why) => void told.push(why),
+    onEpochSwitch: (clientId, from, to) => void told.push(`${clientId} went from ${from} to ${to}`),
     onConflict: (clientId, epoch, seq) => void told.push(`${clientId} ${epoch} ${seq}`),
   });
   return {

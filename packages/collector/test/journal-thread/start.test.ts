@@ -8,7 +8,7 @@ import { RecordKind, recordLength, writeRecord } from '@metricstream/shared/jour
 import { encodeSegmentHeader, segmentName } from '@metricstream/shared/journal/segment.ts';
 import { expect, onTestFinished, test } from 'vitest';
 import { startJournalThread } from '../../src/journal-thread/start.ts';
-import { openDoorbell } from '../../src/rings/doorbell.ts';
+import { createDoorbell, openDoorbell } from '../../src/rings/doorbell.ts';
 import { closeRing, createRing, readContiguousSeq, readVerdict, RingVerdict } from '../../src/rings/ring-layout.ts';
 import type { RingWriter } from '../../src/rings/ring-writer.ts';
 import { createRingWriter } from '../../src/rings/ring-writer.ts';
@@ -17,7 +17,15 @@ const MiB = 1024 * 1024;
 
 function settingsFor(dir: string) {
   const log = { level: 'error', format: 'json' } as const;
-  return { dir, segmentBytesMax: MiB, journalBytesMax: 16 * MiB, lingerMs: 0, sinks: [], log };
+  return {
+    dir,
+    segmentBytesMax: MiB,
+    journalBytesMax: 16 * MiB,
+    lingerMs: 0,
+    doorbell: createDoorbell(),
+    sinks: [],
+    log,
+  };
 }
 
 function temporaryDirectory(): string {
@@ -49,9 +57,10 @@ test('a journal that cannot be opened is said in its own words, and is no death 
 
 test('a thread that ends while it should run says why', async () => {
   const died = Promise.withResolvers<string>();
-  const thread = await startJournalThread(settingsFor(temporaryDirectory()), died.resolve);
+  const settings = settingsFor(temporaryDirectory());
+  const thread = await startJournalThread(settings, died.resolve);
   const ring = createRing(4096, 1024);
-  const writer = createRingWriter(ring, openDoorbell(thread.doorbell));
+  const writer = createRingWriter(ring, openDoorbell(settings.doorbell));
   thread.addRing(ring);
   // A frame whose length is beyond the ring's: only a fault of this program could write it.
   const at = writer.tryReserve(64);
@@ -85,9 +94,10 @@ async function verdictOf(writer: RingWriter): Promise<[verdict: number, contiguo
 test('what is known stays known over restarts and rotations, from the snapshot and from what follows it', async () => {
   const dir = temporaryDirectory();
   for (let run = 0; run < 3; run++) {
-    const thread = await startJournalThread({ ...settingsFor(dir), segmentBytesMax: 4096 }, () => {});
+    const settings = { ...settingsFor(dir), segmentBytesMax: 4096 };
+    const thread = await startJournalThread(settings, () => {});
     const ring = createRing(8192, 1024);
-    const writer = createRingWriter(ring, openDoorbell(thread.doorbell));
+    const writer = createRingWriter(ring, openDoorbell(settings.doorbell));
     thread.addRing(ring);
     // 25 of them fill a segment: the first run ends in its second one, the others begin behind a snapshot alone.
     for (let seq = 1; seq <= 40; seq++) {
@@ -105,9 +115,10 @@ test('what is known stays known over restarts and rotations, from the snapshot a
 });
 
 test('what a worker had published is made durable though its ring was closed before anybody looked at it', async () => {
-  const thread = await startJournalThread(settingsFor(temporaryDirectory()), () => {});
+  const settings = settingsFor(temporaryDirectory());
+  const thread = await startJournalThread(settings, () => {});
   const ring = createRing(8192, 1024);
-  const writer = createRingWriter(ring, openDoorbell(thread.doorbell));
+  const writer = createRingWriter(ring, openDoorbell(settings.doorbell));
   put(writer, 1);
   closeRing(ring);
   thread.addRing(ring);

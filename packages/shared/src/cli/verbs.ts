@@ -22,22 +22,32 @@ export function configOption(command: Command, spec: { defaultPath: string }): C
 /**
  * `run`: loads the configuration, builds the program from it and runs it until SIGINT or SIGTERM.
  * @param component who speaks in the log: `agent`, `collector`.
+ * @param more options of this program's `run`.
  */
-export function runVerb<File, Config extends { log: { level: LogLevel; format: LogFormat } }>(
+export function runVerb<
+  File,
+  Config extends { log: { level: LogLevel; format: LogFormat } },
+  Options extends object = object,
+>(
   spec: Spec<File, Config>,
   component: string,
-  build: (loaded: Loaded<Config>, log: Log) => Lifecycle | Reloadable,
-): Verb<{ config: string }> {
+  build: (loaded: Loaded<Config>, log: Log, options: Options) => Lifecycle | Reloadable,
+  more?: Pick<Verb, 'define' | 'examples'>,
+): Verb<Options & { config: string }> {
   return {
     name: 'run',
     summary: 'Run until SIGTERM or Ctrl-C',
-    examples: [`run -c ${spec.defaultPath}`],
-    define: (command) => void configOption(command, spec),
-    async run({ config: path }) {
+    examples: [`run -c ${spec.defaultPath}`, ...(more?.examples ?? [])],
+    define(command) {
+      configOption(command, spec);
+      more?.define?.(command);
+    },
+    async run(options) {
+      const { config: path } = options;
       const loaded = loadConfig(path, spec);
       const log = createLog({ component, ...loaded.config.log });
       for (const warning of loaded.warnings) log.warn(faultLine(path, warning));
-      return runUntilSignal(build(loaded, log), log);
+      return runUntilSignal(build(loaded, log, options), log);
     },
   };
 }

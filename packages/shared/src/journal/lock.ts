@@ -7,12 +7,15 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { MetricStreamError } from '../errors.ts';
 
+export const LOCK_FILE = 'lock.db';
+
 /**
  * Takes the directory exclusively, across processes and within this one.
+ * @param name of the lock, where a directory has more than one.
  * @throws MetricStreamError `directory_locked` when another program holds it.
  */
-export function lockDirectory(dir: string): { release(): void } {
-  const path = join(dir, 'lock.db');
+export function lockDirectory(dir: string, name = LOCK_FILE): { release(): void } {
+  const path = join(dir, name);
   let database: DatabaseSync | undefined;
   try {
     // Whoever may read it could hold a lock on it.
