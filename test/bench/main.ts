@@ -13,6 +13,7 @@ const BENCHES: Record<string, () => Promise<{ bench: Bench }>> = {
   wire: () => import('../../packages/proto/bench/wire.bench.ts'),
   walk: () => import('../../packages/proto/bench/walk.bench.ts'),
   http: () => import('../../packages/collector/bench/http.bench.ts'),
+  admission: () => import('../../packages/collector/bench/admission.bench.ts'),
   ring: () => import('../../packages/collector/bench/ring.bench.ts'),
   ingest: () => import('../../packages/collector/bench/ingest.bench.ts'),
   openloop: () => import('../../packages/collector/bench/openloop.bench.ts'),
