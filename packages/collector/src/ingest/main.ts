@@ -15,6 +15,7 @@ import { createAuth } from '../admission/auth.ts';
 import { openClientTable } from '../admission/client-table.ts';
 import { createLimiter } from '../admission/limits.ts';
 import { listen } from '../http/listener.ts';
+import type { TlsMaterial } from '../http/tls.ts';
 import { createDecisionWriter } from '../rings/decisions.ts';
 import { openDoorbell } from '../rings/doorbell.ts';
 import { createRingWriter } from '../rings/ring-writer.ts';
@@ -22,13 +23,16 @@ import { INGEST_COUNTERS } from './counters.ts';
 import { createIngest } from './ingest.ts';
 import type { FromIngestWorker, IngestWorkerData, ToIngestWorker } from './messages.ts';
 import { clientTableHolder } from './messages.ts';
+import { createTransportLog } from './transport-log.ts';
 import { createRefusals } from './refusals.ts';
 
 const LOG_INTERVAL_MS = 5000;
 const GAUGE_MS = 250;
 
 async function run(data: IngestWorkerData, port: MessagePort): Promise<void> {
-  const log = throttled(createLog({ component: 'collector', ...data.log }), LOG_INTERVAL_MS);
+  const everyLine = createLog({ component: 'collector', ...data.log });
+  const log = throttled(everyLine, LOG_INTERVAL_MS);
+  const transportLog = createTransportLog(everyLine);
   const counters = openCounters(INGEST_COUNTERS, data.counters);
   const table = openClientTable(data.clientTable, clientTableHolder(data.worker));
   const ring = createRingWriter(data.ring, openDoorbell(data.doorbell));
@@ -56,8 +60,17 @@ async function run(data: IngestWorkerData, port: MessagePort): Promise<void> {
     port: data.port,
     reusePort: true,
     held: data.held,
+    tls: data.tls,
     limits,
-    handler: { ...ingest.handler, arrived: addresses.arrived, gone: addresses.gone },
+    handler: {
+      ...ingest.handler,
+      arrived: addresses.arrived,
+      gone: addresses.gone,
+      malformed(status, reason, remote, detail) {
+        ingest.handler.malformed(status, reason, remote);
+        transportLog(reason, remote, detail);
+      },
+    },
   });
   void ingest.answerSettled();
   const gauges = setInterval(() => counters.set('connections', listener.connections()), GAUGE_MS).unref();
@@ -72,10 +85,18 @@ async function run(data: IngestWorkerData, port: MessagePort): Promise<void> {
     // The wait for verdicts has no end of its own; with the ring closed and answered there is nothing to wait for.
     process.exit();
   }
+  function setTls(tls: TlsMaterial): void {
+    try {
+      listener.setTls(tls);
+    } catch (error) {
+      log.error('tls: the new certificate is not used, the last one stays in force', { error });
+    }
+  }
   port.on('message', (told: ToIngestWorker) => {
     if (told.message === 'stop') void stop(told.drainMs);
     else if (told.message === 'open') listener.release();
     else if (told.message === 'tokens') auth.setTokens(told.tokens);
+    else if (told.message === 'tls') setTls(told.tls);
   });
   port.postMessage({ message: 'listening', port: listener.port } satisfies FromIngestWorker);
 }

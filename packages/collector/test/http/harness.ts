@@ -193,7 +193,7 @@ export class TlsClient extends Client {
 
   /** Waits until the handshake is over. */
   async secure(): Promise<this> {
-    await eventually(() => this.tls.getProtocol() !== null && !this.tls.connecting && this.tls.authorized);
+    await eventually(() => this.tls.authorized);
     return this;
   }
 }

@@ -140,8 +140,9 @@ test('a held listener begins handshakes when it is released', async () => {
   const { tlsClient, listener } = await start({ held: true });
   const early = tlsClient().send(GET);
   await eventually(() => listener.connections() === 1);
+  expect(early.tls.authorized).toBe(false);
   listener.release();
-  await early.receives('200');
+  expect(await early.receives('200')).toMatch(/^HTTP\/1\.1 200 /);
 });
 
 test('a stop ends handshakes that were not over, and lets answers out', async () => {

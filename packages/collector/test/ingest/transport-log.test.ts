@@ -1,0 +1,37 @@
+/** What the log says of clients that speak something else, and how often. */
+import { silentLog } from '@metricstream/shared/log.ts';
+import { expect, test } from 'vitest';
+import { createTransportLog } from '../../src/ingest/transport-log.ts';
+
+function start() {
+  const lines: string[] = [];
+  const clock = { ms: 0 };
+  const warn = (message: string, fields: unknown): void => void lines.push(`${message} ${JSON.stringify(fields)}`);
+  return { lines, clock, tell: createTransportLog({ ...silentLog, warn }, () => clock.ms) };
+}
+
+test('each reason is told once per address in ten minutes, with what to do and why', () => {
+  const { lines, clock, tell } = start();
+  tell('tls_unexpected', '10.0.0.1:5000', undefined);
+  tell('tls_unexpected', '10.0.0.1:5001', undefined);
+  tell('tls_handshake', '10.0.0.1:5002', 'unsupported protocol');
+  tell('tls_unexpected', '2001:db8::1:5003', undefined);
+  tell('method', '10.0.0.9:5004', undefined);
+  expect(lines).toEqual([
+    'a client speaks TLS to this plain port: set tls in the configuration, or http:// at the client {"remote":"10.0.0.1:5000"}',
+    'a TLS handshake failed {"remote":"10.0.0.1:5002","why":"unsupported protocol"}',
+    'a client speaks TLS to this plain port: set tls in the configuration, or http:// at the client {"remote":"2001:db8::1:5003"}',
+  ]);
+  clock.ms = 10 * 60_000;
+  tell('tls_unexpected', '10.0.0.1:5005', undefined);
+  expect(lines).toHaveLength(4);
+});
+
+test('however many addresses come, the lines are bounded', () => {
+  const { lines, clock, tell } = start();
+  for (let i = 0; i < 10_000; i++) tell('tls_handshake', `10.0.${i >> 8}.${i & 255}:1`, 'no shared cipher');
+  expect(lines).toHaveLength(256);
+  clock.ms = 10 * 60_000;
+  tell('tls_handshake', '10.9.9.9:1', 'no shared cipher');
+  expect(lines).toHaveLength(257);
+});
