@@ -61,14 +61,16 @@ export function createAdmission(table: ClientTable, limiter: Limiter, decisions:
     return { reason, waitMs };
   }
 
-  /** Near a limit: one after the other, and who is refused by one has not been charged for the next. */
+  /** Near a limit: one after the other; who is refused by one is charged by none. */
   function charge(slot: number, bytes: number): Refusal | undefined {
     const owedMs = limiter.charge(slot, 'points', 0, nowTicks);
     if (owedMs > 0) return refuse(slot, 'rate_points', owedMs);
     const requestsMs = limiter.charge(slot, 'requests', 1, nowTicks);
     if (requestsMs > 0) return refuse(slot, 'rate_requests', requestsMs);
     const bytesMs = limiter.charge(slot, 'bytes', bytes, nowTicks);
-    return bytesMs > 0 ? refuse(slot, 'rate_bytes', bytesMs) : undefined;
+    if (bytesMs === 0) return undefined;
+    limiter.refund(slot, 'requests', 1, nowTicks);
+    return refuse(slot, 'rate_bytes', bytesMs);
   }
 
   return {
