@@ -26,10 +26,9 @@ export interface IdentityOptions {
  * read or written: going on with another identity would be a silent change of client.
  */
 export function clientIdentity(options: IdentityOptions): string {
-  if (options.configured !== '') return options.configured;
-  const path = join(options.stateDir, 'client_id');
-  const kept = readKept(path);
-  if (kept !== undefined) return kept;
+  const known = knownIdentity(options);
+  if (known !== undefined) return known;
+  const path = pathIn(options.stateDir);
   const clientId = madeUpClientId(options.host);
   try {
     writeFileAtomically(path, `${clientId}\n`, 0o600);
@@ -39,6 +38,15 @@ export function clientIdentity(options: IdentityOptions): string {
     });
   }
   return clientId;
+}
+
+/** @returns the client_id, or undefined when it has not been made yet. @throws as `clientIdentity` does. */
+export function knownIdentity({ configured, stateDir }: Omit<IdentityOptions, 'host'>): string | undefined {
+  return configured === '' ? readKept(pathIn(stateDir)) : configured;
+}
+
+function pathIn(stateDir: string): string {
+  return join(stateDir, 'client_id');
 }
 
 /** @returns `<host>-<8 random hex digits>` in the alphabet of a client_id. */

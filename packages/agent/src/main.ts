@@ -23,8 +23,8 @@ function withFinalLine(agent: Agent, log: Log): Lifecycle {
 const verbs: Verb[] = [
   runVerb(agentSpec, 'agent', ({ config, hash }, log) => {
     return withFinalLine(createAgent({ config, configHash: hash, log }), log);
-  }) as Verb,
-  checkVerb(agentSpec) as Verb,
+  }),
+  checkVerb(agentSpec, async (config) => (await import('./connect-check.ts')).checkConnection(config)) as Verb,
   configVerb(agentSpec),
   testVerb,
 ];

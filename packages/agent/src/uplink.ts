@@ -6,20 +6,19 @@
  */
 import { createHistogram } from 'node:perf_hooks';
 import { constants, gzipSync, zstdCompressSync } from 'node:zlib';
-import { decodeAck, decodeRefusal } from '@metricstream/proto/ack.ts';
-import type { Ack, Refusal } from '@metricstream/proto/batch.ts';
+import type { Ack } from '@metricstream/proto/batch.ts';
 import type { Clock } from '@metricstream/shared/clock.ts';
 import type { JournalRecord } from '@metricstream/shared/journal/record.ts';
 import type { Outcome, Sink } from '@metricstream/shared/pump/types.ts';
+import { ackOf, PROTOBUF, saidBy } from './answer.ts';
 import { type Answer, type CollectorClient, createCollectorClient } from './collector-client.ts';
 import type { Credentials, Current } from './credentials.ts';
 import { faultOf, wasClosed } from './send-fault.ts';
 import type { TlsFiles } from './tls-files.ts';
-import { type HttpAnswer, verdictOf } from './verdict.ts';
+import { verdictOf } from './verdict.ts';
 
 const GZIP_LEVEL = 1;
 const ZSTD_LEVEL = 1;
-const PROTOBUF = 'application/x-protobuf';
 
 export type UplinkLane = 'live' | 'backlog';
 
@@ -211,43 +210,4 @@ function compressed(options: UplinkOptions, body: Uint8Array): { encoding?: 'gzi
   if (options.compression === 'gzip') return { encoding: 'gzip', body: gzipSync(body, { level: GZIP_LEVEL }) };
   const params = { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL };
   return { encoding: 'zstd', body: zstdCompressSync(body, { params }) };
-}
-
-/** @returns the Ack of a 2xx, or undefined when its body is none: every collector says when it took the batch. */
-function ackOf({ status, body }: Answer): Ack | undefined {
-  if (status < 200 || status >= 300) return undefined;
-  try {
-    const ack = decodeAck(body);
-    return ack.receivedUnixMs > 0 ? ack : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** @returns what a collector says no with, or undefined when the body is something else. */
-function refusalOf({ status, headers, body }: Answer): Refusal | undefined {
-  if (status < 300 || headerText(headers['content-type'])?.split(';', 1)[0]?.trim().toLowerCase() !== PROTOBUF)
-    return undefined;
-  try {
-    return decodeRefusal(body);
-  } catch {
-    return undefined;
-  }
-}
-
-function saidBy(answer: Answer, ack: Ack | undefined): HttpAnswer {
-  const { status, headers, body } = answer;
-  const refusal = refusalOf(answer);
-  return {
-    status,
-    header: (name) => headerText(headers[name]),
-    // What is neither text nor a refusal is cleaned where it is shown.
-    text: Buffer.from(body).toString('latin1'),
-    isAck: ack !== undefined,
-    ...(refusal && { refusal }),
-  };
-}
-
-function headerText(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value[0] : value;
 }
