@@ -18,6 +18,8 @@ export interface AppOptions {
   dir: string;
   config?: Config;
   env?: Record<string, string>;
+  /** Options of the command, behind the configuration. */
+  args?: string[];
 }
 
 export interface App extends Program {
@@ -85,14 +87,14 @@ const PROGRAMS = {
 
 async function start(
   name: keyof typeof PROGRAMS,
-  { dir, config, env = {} }: AppOptions,
+  { dir, config, env = {}, args = [] }: AppOptions,
   defaults: Config,
 ): Promise<Program> {
   await mkdir(dir, { recursive: true });
   const file = join(dir, `${name}.yaml`);
   await writeFile(file, JSON.stringify({ ...defaults, ...config }, null, 2));
   const { entry, verb } = PROGRAMS[name];
-  const program = startProgram({ name, entry, args: [verb, '-c', file], env });
+  const program = startProgram({ name, entry, args: [verb, '-c', file, ...args], env });
   started.add(program);
   void program.ended.then(() => started.delete(program));
   return program;

@@ -49,9 +49,9 @@ export function createCollector(
   const { listeners, ingest } = ingestSteps(context);
   const steps: Step[] = [
     doorStep(context),
-    directory.first,
+    directory.own,
     listeners,
-    directory.then,
+    directory.follow,
     adminStep(context),
     journalStep(context),
     sinksStep(context),

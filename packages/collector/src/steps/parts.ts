@@ -53,6 +53,9 @@ export function statusParts(parts: Parts): StatusParts | undefined {
     get ingest() {
       return parts.phase === 'starting' ? undefined : parts.workers;
     },
+    get door() {
+      return parts.door;
+    },
     stopping: () => parts.phase === 'stopping',
   };
 }

@@ -10,10 +10,10 @@ import { assertPortFree } from './port.ts';
 import type { StepContext } from './parts.ts';
 
 /** @returns the steps before and after the listeners; the directory is ours when both are done. */
-export function directorySteps({ config, parts, takeover, log }: StepContext): { first: Step; then: Step } {
+export function directorySteps({ config, parts, takeover, log }: StepContext): { own: Step; follow: Step } {
   const { stateDir, listen } = config;
   let succession: Owned | undefined;
-  const first: Step = {
+  const own: Step = {
     name: 'state directory',
     async start() {
       makeDirectory(stateDir);
@@ -30,14 +30,14 @@ export function directorySteps({ config, parts, takeover, log }: StepContext): {
       parts.owned?.release();
     },
   };
-  const then: Step = {
+  const follow: Step = {
     name: 'takeover',
     async start(signal) {
       parts.owned ??= await takeOver(stateDir, { log, signal });
       succession?.release();
     },
   };
-  return { first, then };
+  return { own, follow };
 }
 
 function makeDirectory(dir: string): void {

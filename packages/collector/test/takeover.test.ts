@@ -1,0 +1,77 @@
+/** Who is asked to leave a state directory, and who is not: no process but the one that holds it ever gets a signal. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { silentLog } from '@metricstream/shared/log.ts';
+import { lockDirectory } from '@metricstream/shared/journal/lock.ts';
+import { expect, onTestFinished, test } from 'vitest';
+import { claimSuccession, ownDirectory, takeOver, tryOwnDirectory } from '../src/takeover.ts';
+
+function temporaryDirectory(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'ms-takeover-unit-'));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+const never = new AbortController().signal;
+
+test('the directory has one owner, who is named while it lasts', () => {
+  const dir = temporaryDirectory();
+  const owned = ownDirectory(dir);
+  expect(tryOwnDirectory(dir)).toBe(undefined);
+  owned.release();
+  expect(existsSync(join(dir, 'collector.pid'))).toBe(false);
+  tryOwnDirectory(dir)?.release();
+});
+
+test('there is one successor at a time', () => {
+  const dir = temporaryDirectory();
+  const first = claimSuccession(dir);
+  expect(() => claimSuccession(dir)).toThrow(/taking over .* already/);
+  first.release();
+  claimSuccession(dir).release();
+});
+
+test('a free directory is taken at once', async () => {
+  const dir = temporaryDirectory();
+  const owned = await takeOver(dir, { log: silentLog, signal: never, waitMs: 0 });
+  owned.release();
+});
+
+test('a process that the file names and that does not hold the directory is left alone, and the wait ends with what to do', async () => {
+  const dir = temporaryDirectory();
+  const lock = lockDirectory(dir);
+  onTestFinished(() => lock.release());
+  const stranger = spawn(process.execPath, [
+    '-e',
+    'process.on("SIGTERM", () => process.exit(7)); console.log("up"); setInterval(() => {}, 1000)',
+  ]);
+  await once(stranger.stdout, 'data');
+  writeFileSync(join(dir, 'collector.pid'), `${stranger.pid}\n`);
+  const waited = takeOver(dir, { log: silentLog, signal: never, waitMs: 200 });
+  await expect(waited).rejects.toThrow(/names no process .* that holds it: stop that program yourself/);
+  expect(stranger.exitCode).toBe(null);
+  stranger.kill('SIGKILL');
+  expect(await once(stranger, 'exit'), 'no SIGTERM came before').toEqual([null, 'SIGKILL']);
+});
+
+test.each(['', 'x', '-1', '0', '1', '1e3', '99999999999'])('a file that holds %j names nobody', async (text) => {
+  const dir = temporaryDirectory();
+  const lock = lockDirectory(dir);
+  onTestFinished(() => lock.release());
+  writeFileSync(join(dir, 'collector.pid'), text);
+  const waited = takeOver(dir, { log: silentLog, signal: never, waitMs: 60 });
+  await expect(waited).rejects.toMatchObject({ code: 'timeout' });
+});
+
+test('a successor that is told to stop while it waits does', async () => {
+  const dir = temporaryDirectory();
+  const lock = lockDirectory(dir);
+  onTestFinished(() => lock.release());
+  const told = new AbortController();
+  const waiting = takeOver(dir, { log: silentLog, signal: told.signal });
+  told.abort();
+  await expect(waiting).rejects.toMatchObject({ code: 'stopped' });
+});
