@@ -62,9 +62,9 @@ async function halfARequest(url: string): Promise<Socket> {
 /** Connects again and again. @returns how often it was refused, once stopped. */
 function knock(url: string): { connections: () => number; stop: () => Promise<number> } {
   const { hostname, port } = new URL(url);
+  const over = new AbortController();
   let refused = 0;
   let connections = 0;
-  let over = false;
   const once = (): Promise<void> =>
     new Promise((resolve) => {
       const socket = connect(Number(port), hostname);
@@ -78,12 +78,12 @@ function knock(url: string): { connections: () => number; stop: () => Promise<nu
       socket.on('close', () => resolve());
     });
   const knocking = (async () => {
-    for (; !over; await delay(2)) await once();
+    for (; !over.signal.aborted; await delay(2)) await once();
   })();
   return {
     connections: () => connections,
     async stop() {
-      over = true;
+      over.abort();
       await knocking;
       return refused;
     },

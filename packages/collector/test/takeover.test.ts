@@ -37,6 +37,7 @@ test('there is one successor at a time', () => {
 test('a free directory is taken at once', async () => {
   const dir = temporaryDirectory();
   const owned = await takeOver(dir, { log: silentLog, signal: never, waitMs: 0 });
+  expect(tryOwnDirectory(dir)).toBe(undefined);
   owned.release();
 });
 

@@ -44,12 +44,11 @@ export interface StepContext {
 
 /** @returns what the status is read from, live; undefined before there is a journal. */
 export function statusParts(parts: Parts): StatusParts | undefined {
-  const { journal, sinks, door } = parts;
+  const { journal, sinks } = parts;
   if (!journal) return undefined;
   return {
     journal,
     sinks,
-    door,
     get ingest() {
       return parts.phase === 'starting' ? undefined : parts.workers;
     },
