@@ -41,15 +41,13 @@ export function adopt(accepted: Socket, readBuffer: Buffer, user: SocketUser): W
   const handle = takeHandle(accepted);
   const socket = handle === undefined ? accepted : overSharedBuffer(handle, readBuffer, user);
   if (handle === undefined) socket.on('data', (chunk: Buffer) => user.read(chunk, chunk.length));
-  // A broken connection is no event of its own: 'close' follows every 'error'.
-  socket.on('error', ignore);
+  // A broken connection is no event of its own: 'close' follows every 'error', which TLS would leave to us.
+  socket.on('error', () => void socket.destroy());
   socket.on('end', () => user.ended());
   socket.on('close', () => user.closed());
   socket.resume();
   return { socket, direct: handle !== undefined };
 }
-
-function ignore(): void {}
 
 function takeHandle(accepted: Socket): TcpHandle | undefined {
   if (Object.getPrototypeOf(accepted) !== Socket.prototype || !accepted.isPaused()) return undefined;

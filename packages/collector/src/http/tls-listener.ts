@@ -66,6 +66,7 @@ export function createHandshakes(
   function secured(socket: TLSSocket, material: TlsMaterial): void {
     const taken = take(socket);
     if (taken === undefined) return void socket.destroy();
+    socket.allowHalfOpen = true;
     const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined;
     const names = certificate === undefined ? undefined : certifiedNames(certificate, material.clientId, Date.now());
     events.opened(socket, taken.handshake.ip, names);
@@ -96,9 +97,12 @@ export function createHandshakes(
       });
       socket.on('error', ignore);
       socket.on('close', () => {
-        pending.delete(socket);
+        // What node has to say of an unfinished handshake, it says now.
+        setImmediate(() => void pending.delete(socket));
         events.closed(ip);
       });
+      // Whoever leaves within the handshake has left; once it is over, an answer may follow the client's end.
+      socket.allowHalfOpen = false;
       server.emit('connection', socket);
     },
     setMaterial: (material) => void (server = serverFor(material)),
