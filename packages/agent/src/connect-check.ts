@@ -29,15 +29,15 @@ export async function checkConnection({ collector, clientId, stateDir }: AgentCo
     const path = `${pathname.replace(/\/+$/, '')}/v1/batches`;
     const answer = await client.post(path, headers, NO_BODY, AbortSignal.timeout(2 * timeoutMs));
     const said = saidBy(answer, undefined);
-    // What it says of a batch without a byte, once it has taken everything else.
-    if (answer.status === 400 && said.refusal !== undefined) return [welcome(url, known)];
     const verdict = verdictOf(said, true, Date.now());
+    // What a collector says of a batch without a byte, once it has taken everything else.
+    if (verdict.kind === 'rejected' && said.refusal?.retryClass === 'never') return [welcome(url, known)];
     const why = `${url}: ${'why' in verdict ? verdict.why : 'takes an empty batch'}`;
     if (verdict.kind === 'retry') return [{ level: 'warn', what: why }];
     return [failed(why)];
   } catch (error) {
-    const { why } = faultOf(error, { url, timeoutMs, tls: collector.tls, answeredBefore: false });
-    return [{ ...failed(why), unreachable: true }];
+    const { kind, why } = faultOf(error, { url, timeoutMs, tls: collector.tls, answeredBefore: false });
+    return [{ ...failed(why), unreachable: kind === 'retry' }];
   } finally {
     await client.close();
   }

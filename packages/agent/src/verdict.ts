@@ -28,14 +28,20 @@ export function verdictOf(answer: HttpAnswer, ownId: boolean, nowUnixMs: number)
   if (status === 401)
     return { kind: 'halt', why: `${why}; the collector does not accept this agent; see collector.token_file` };
   if (status === 403 && ownId)
-    return { kind: 'halt', why: `${why}; the collector does not accept this client_id with these credentials` };
+    return {
+      kind: 'halt',
+      why: `${why}; the collector does not accept this client_id; see client_id and collector.token_file`,
+    };
   if (status === 403 || REJECTED.has(status)) return { kind: 'rejected', which: [0], why };
   if (status === 408 || status >= 500) return { kind: 'retry', why };
   return unlisted(answer, why, nowUnixMs);
 }
 
-/** Never send this again. */
-const REJECTED = new Set([400, 409, 413, 415, 422]);
+/**
+ * Never send this again. 400 is not among them: without a refusal in it, it comes from a proxy or from a port that speaks
+ * TLS, and is about none of the bytes.
+ */
+const REJECTED = new Set([409, 413, 415, 422]);
 
 /** Not where batches go, whoever says so. */
 const ELSEWHERE = new Set([404, 405]);
@@ -51,7 +57,7 @@ function unlisted(answer: HttpAnswer, why: string, nowUnixMs: number): Outcome {
     case 'auth':
       return { kind: 'halt', why };
     default:
-      return { kind: 'halt', why: `${why}; check collector.url, what answers there is no collector` };
+      return { kind: 'halt', why: `${why}; check collector.url (http or https?), what answers there is no collector` };
   }
 }
 

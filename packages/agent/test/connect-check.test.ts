@@ -17,7 +17,7 @@ function no(status: number, retryClass: 'never' | 'auth' | 'quota', message: str
   return { status, headers: { 'content-type': 'application/x-protobuf' }, body };
 }
 
-const NO_BATCH = no(400, 'never', 'the body is no Batch');
+const NO_BATCH = no(422, 'never', 'client_id is missing (at byte 0)');
 
 function look(url: string, options = '', more = '') {
   const text = `collector: {url: "${url}", timeout: 1s${options}}\nstate_dir: ${tempDir()}\n${more}`;
@@ -51,14 +51,14 @@ it.each([
   ],
   [
     no(403, 'auth', 'not as web-1'),
-    'status 403: not as web-1',
-    'the collector does not accept this client_id with these credentials',
+    'status 403: not as web-1; the collector does not accept this client_id',
+    'see client_id and collector.token_file',
   ],
-  [{ status: 404 }, 'status 404', 'check collector.url, what answers there is no collector'],
+  [{ status: 404 }, 'status 404', 'check collector.url (http or https?), what answers there is no collector'],
   [
     { status: 400, body: Buffer.from('<html>') },
     'status 400: <html>',
-    'check collector.url, and that the collector runs',
+    'check collector.url (http or https?), what answers there is no collector',
   ],
 ] as const)('says what a collector has against it, and what to do', async (reply, what, fix) => {
   const { url } = await collector(() => reply);
@@ -70,22 +70,21 @@ it('a collector that is busy is one', async () => {
   expect(await look(url)).toEqual([{ level: 'warn', what: `${url}: status 429: later` }]);
 });
 
-it('what cannot be reached, or does not speak TLS, is said; the command ends with 69', async () => {
-  expect(await look('http://127.0.0.1:1')).toEqual([
-    {
-      level: 'fail',
-      unreachable: true,
-      what: 'http://127.0.0.1:1: nothing listens there',
-      fix: 'check collector.url, and that the collector runs',
-    },
-  ]);
-  const { url } = await collector(() => NO_BATCH);
-  const config = join(tempDir(), 'agent.yaml');
-  const https = url.replace('http:', 'https:');
-  writeFileSync(config, `collector: {url: "${https}"}\nstate_dir: ${tempDir()}\n`);
-  const { code, stdout } = await start('check', '--connect', '-c', config).ended;
-  expect([code, stdout]).toEqual([
+it('what does not answer ends the command with 69, what answers something else with 1', async () => {
+  const check = async (url: string) => {
+    const config = join(tempDir(), 'agent.yaml');
+    writeFileSync(config, `collector: {url: "${url}"}\nstate_dir: ${tempDir()}\n`);
+    const { code, stdout } = await start('check', '--connect', '-c', config).ended;
+    return [code, stdout.split('\n').slice(1).join('\n')];
+  };
+  const gone = 'http://127.0.0.1:1';
+  expect(await check(gone)).toEqual([
     69,
-    expect.stringContaining(`fail  ${https}: the collector does not speak TLS there\n      → use http://`),
+    `fail  ${gone}: nothing listens there\n      → check collector.url, and that the collector runs\n`,
+  ]);
+  const https = (await collector(() => NO_BATCH)).url.replace('http:', 'https:');
+  expect(await check(https)).toEqual([
+    1,
+    `fail  ${https}: the collector does not speak TLS there\n      → use http:// in collector.url, or switch tls on in the collector\n`,
   ]);
 });

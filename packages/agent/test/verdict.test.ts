@@ -30,12 +30,26 @@ describe('what an answer means for the batch', () => {
     expect(verdict(status)).toEqual({ kind: 'retry', why: `status ${status}: words of the server` });
   });
 
-  it.each([400, 409, 413, 415, 422])('%i is never sent again', (status) => {
+  it.each([409, 413, 415, 422])('%i is never sent again', (status) => {
     expect(verdict(status)).toMatchObject({ kind: 'rejected', which: [0] });
   });
 
   it.each([301, 302, 307, 401, 403, 404, 405, 410, 418])('%i stops the line and keeps everything', (status) => {
     expect(verdict(status)).toMatchObject({ kind: 'halt' });
+  });
+
+  it('400 is about the batch when a collector says so in fields, and about the URL when anything else says it', () => {
+    const refusal: Refusal = { retryClass: 'never', message: 'no Batch', retryAfterMs: 0, limit: '' };
+    const said = { status: 400, header: () => undefined, text: 'plain HTTP on a port that speaks TLS', isAck: false };
+    expect(verdictOf({ ...said, refusal }, true, NOW)).toEqual({
+      kind: 'rejected',
+      which: [0],
+      why: 'status 400: no Batch',
+    });
+    expect(verdictOf(said, true, NOW)).toEqual({
+      kind: 'halt',
+      why: 'status 400: plain HTTP on a port that speaks TLS; check collector.url (http or https?), what answers there is no collector',
+    });
   });
 
   it('403 for a former client_id is that batch only', () => {
