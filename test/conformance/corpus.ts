@@ -1,6 +1,6 @@
 /**
  * The HTTP/1.1 corpus: raw bytes and the verdict a sound server reaches on them. Owns the form of a case and its
- * reading; http1-corpus.jsonl holds one case a line, `src` naming where each was found.
+ * reading; http1-corpus.jsonl holds one case a line, `src` naming where each was found, and finds.jsonl those of our own.
  */
 import { readFileSync } from 'node:fs';
 
@@ -58,8 +58,13 @@ export interface Case {
   expect: Expectation;
 }
 
+/** The corpus, and what reviews and the fuzzer found since. */
 export function loadCorpus(): Case[] {
-  const text = readFileSync(new URL('./http1-corpus.jsonl', import.meta.url), 'utf8');
+  return [...read('./http1-corpus.jsonl'), ...read('./finds.jsonl')];
+}
+
+function read(file: string): Case[] {
+  const text = readFileSync(new URL(file, import.meta.url), 'utf8');
   return text
     .split('\n')
     .filter((line) => line !== '')

@@ -30,7 +30,7 @@ export const DIFFERENCES: readonly Difference[] = [
       ck-ext-badtoken ck-ext-lf ck-ext-lf-smuggle ck-ext-nosize ck-lead-sp ck-minus ck-nohex ck-overflow17
       ck-size-bare-cr ck-size-bare-lf ck-size-crX ck-size-lf-semi ck-sp-word ck-trail-sp-last
       ck-trailer-badname ck-trailer-fold ck-trailer-nocolon ck-under-smuggle ck-word in-chunk in-fin-chunk
-      lm-ext-17k lm-ext-64k lm-trailer-1m`),
+      fd-ext-trailing-sp lm-ext-17k lm-ext-64k lm-trailer-1m`),
   },
   {
     way: REFUSED_AT_HEAD,
