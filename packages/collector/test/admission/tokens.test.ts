@@ -14,7 +14,7 @@ import {
 const SHA = 'ab'.repeat(32);
 
 function text(alphabet: string, min: number, max: number): fc.Arbitrary<string> {
-  return fc.string({ unit: fc.constantFrom(...alphabet), minLength: min, maxLength: max });
+  return fc.string({ unit: fc.constantFrom(...alphabet.split('')), minLength: min, maxLength: max });
 }
 
 const LETTERS = 'abcXYZ019._-';
@@ -46,7 +46,7 @@ describe('a tokens file', () => {
       fc.property(entries, between, fc.constantFrom('\n', '\r\n', '  # why\n'), (all, gap, end) => {
         const parsed = parseTokens(all.map((one) => `${gap}${formatToken(one)}${end}`).join(''));
         if (!parsed.ok) throw new Error(JSON.stringify(parsed.faults));
-        expect(parsed.entries.map(({ line: _, ...one }) => one)).toEqual(all);
+        expect(parsed.entries).toEqual(all.map((one) => ({ ...one, line: expect.any(Number) as unknown })));
       }),
     );
   });
