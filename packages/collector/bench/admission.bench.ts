@@ -23,7 +23,7 @@ const FLEET = 10_000;
 const LIMITS = { requestsPerSecond: 1e6, bytesPerSecond: 1e10, pointsPerSecond: 1e8, burstMs: 10_000 };
 
 function requestOf(clientId: string): BatchRequest {
-  const known = { encoding: 'identity', lane: Lane.live, oldestSeq: 1, form: 'ack' } as const;
+  const known = { kind: 'batch', encoding: 'identity', lane: Lane.live, oldestSeq: 1, form: 'ack' } as const;
   return { ...known, clientId, slot: -1, bytesCharged: 0, bodyMs: 0, points: POINTS };
 }
 

@@ -40,6 +40,11 @@ function ingestFill(metrics: Metrics): Fill {
     help: 'Batches answered 2xx that were known.',
   });
   const points = metrics.counter({ name: 'points_accepted_total', help: 'Points of accepted batches.' });
+  const lines = metrics.counter({
+    name: 'lines_total',
+    help: 'Lines of requests to /v1/jsonl that were answered 200 or 422, by what became of them.',
+    labels: ['verdict'],
+  });
   const bytes = metrics.counter({ name: 'body_bytes_total', help: 'Bytes of bodies that were taken, as sent.' });
   const refused = metrics.counter({
     name: 'requests_refused_total',
@@ -67,6 +72,8 @@ function ingestFill(metrics: Metrics): Fill {
     accepted.setTotal(status.batches.accepted);
     duplicates.setTotal(status.points.duplicate_batches);
     points.setTotal(status.points.received);
+    lines.setTotal(total('linesAccepted'), { verdict: 'accepted' });
+    lines.setTotal(total('linesRejected'), { verdict: 'rejected' });
     bytes.setTotal(total('bytes'));
     setByReason(refused, 'refused_', REFUSED_REASONS, total);
     setByReason(rejected, 'rejected_', REJECTED_REASONS, total);
@@ -88,7 +95,12 @@ function doorFill(metrics: Metrics): Fill {
     name: 'tokens_file_broken',
     help: '1 while the tokens file cannot be used and the one before it is in force.',
   });
+  const expires = metrics.gauge({
+    name: 'tls_certificate_expiry_unix_seconds',
+    help: 'When the certificate of the ingest port ends; 0 without TLS.',
+  });
   return ({ front_door: door }) => {
+    expires.set(door.certificate_expires === undefined ? 0 : Date.parse(door.certificate_expires) / 1000);
     tokens.set(door.tokens);
     expiring.set(door.tokens_expiring);
     broken.set(door.tokens_file_broken ? 1 : 0);

@@ -39,6 +39,8 @@ export const INGEST_COUNTERS = [
   'accepted',
   'duplicates',
   'points',
+  'linesAccepted',
+  'linesRejected',
   'bytes',
   'lostBatches',
   'lostPoints',

@@ -10,6 +10,8 @@ export type ContentEncoding = 'identity' | 'gzip' | 'zstd';
 export interface DecompressionLimits {
   /** Of any body, decompressed. */
   readonly bytesMax: number;
+  /** What the bound is called where it is not `limits.decompressed`. */
+  readonly bytesName?: string;
   /** Times its size on the wire that a body may become; small ones may always become RATIO_FREE_BYTES. */
   readonly ratioMax: number;
 }
@@ -62,7 +64,7 @@ export function decompress(
 /** @returns what is wrong, and the bound as the configuration has it. */
 export function boundMet(
   fault: Exclude<DecompressionFault, 'undecompressable'>,
-  { bytesMax, ratioMax }: DecompressionLimits,
+  { bytesMax, bytesName = 'limits.decompressed', ratioMax }: DecompressionLimits,
 ): { detail: string; limit: string } {
   const [what, limit] =
     fault === 'too_dense'
@@ -70,6 +72,6 @@ export function boundMet(
           `for its size on the wire; beyond ${formatBytes(RATIO_FREE_BYTES)} it may be so many times as large`,
           `limits.decompression_ratio: ${ratioMax}`,
         ]
-      : ['', `limits.decompressed: ${formatBytes(bytesMax)}`];
+      : ['', `${bytesName}: ${formatBytes(bytesMax)}`];
   return { detail: `the body as decompressed${what === '' ? '' : `, ${what}`} (${limit})`, limit };
 }

@@ -16,6 +16,18 @@ import type { RefusedReason, RejectedReason } from './counters.ts';
 import { boundMet, decompress, decompressedBytesMax, type DecompressionLimits } from './decompress.ts';
 import { createFifo } from './fifo.ts';
 import { healthAnswer } from './health.ts';
+import {
+  batchesOf,
+  type HeldLines,
+  JSONL_PATH,
+  type LineBatches,
+  linesAnswer,
+  linesLimits,
+  parseJsonlRequest,
+  roomFor,
+  TOO_MANY_FOR_RING,
+} from './jsonl.ts';
+import type { OwnSeq } from './own-seqs.ts';
 import { formOf, type Particulars, type Refusals } from './refusals.ts';
 import type { BatchRequest } from './request.ts';
 import { parseBatchRequest } from './request.ts';
@@ -30,6 +42,7 @@ export interface IngestOptions {
   ack: 'journal' | 'memory';
   decompression: DecompressionLimits;
   refusals: Refusals;
+  ownSeqs(clientId: string, nowUnixMs: number): OwnSeq;
   onFault(error: unknown, remote: string): void;
 }
 
@@ -38,6 +51,8 @@ interface Held {
   exchange: Exchange;
   request: BatchRequest;
   receivedUnixMs: number;
+  /** When it is one of the batches that lines became. */
+  lines: HeldLines | undefined;
 }
 
 export interface Ingest {
@@ -50,6 +65,7 @@ export interface Ingest {
 
 export function createIngest(options: IngestOptions): Ingest {
   const { ring, admission, auth, counters, refusals, decompression } = options;
+  const linesDecompression = linesLimits(decompression);
   const held = createFifo<Held>();
   let turnMs = 0;
   let turnUnixMs = 0;
@@ -77,9 +93,9 @@ export function createIngest(options: IngestOptions): Ingest {
   }
 
   /** At the head, before there is a request. */
-  function turnAway(exchange: Exchange, reason: RejectedReason, detail = '') {
+  function turnAway(exchange: Exchange, reason: RejectedReason, particulars?: Particulars) {
     counters.add(`rejected_${reason}`, 1);
-    return refusals.rejected(reason, formOf(exchange.header('accept')), { detail });
+    return refusals.rejected(reason, formOf(exchange.header('accept')), particulars);
   }
 
   function holdOff(exchange: Exchange, { reason, waitMs }: { reason: RefusedReason; waitMs: number }) {
@@ -94,11 +110,13 @@ export function createIngest(options: IngestOptions): Ingest {
     const who = auth.identify(exchange);
     if (isDoubt(who)) {
       const { reason, detail, waitMs } = who;
-      return reason === 'unauthenticated' ? turnAway(exchange, reason, detail) : holdOff(exchange, { reason, waitMs });
+      return reason === 'unauthenticated'
+        ? turnAway(exchange, reason, { detail })
+        : holdOff(exchange, { reason, waitMs });
     }
-    const request = parseBatchRequest(exchange);
-    if (typeof request === 'string') return turnAway(exchange, request);
-    if (!who.mayBe(request.clientId)) return turnAway(exchange, 'forbidden');
+    const request = exchange.path === JSONL_PATH ? parseJsonlRequest(exchange, who.name) : parseBatchRequest(exchange);
+    if ('reason' in request) return turnAway(exchange, request.reason, request.particulars);
+    if (request.kind === 'batch' && !who.mayBe(request.clientId)) return turnAway(exchange, 'forbidden');
     const verdict = admission.admit(request, exchange.contentLength);
     if (verdict) return holdOff(exchange, verdict);
     exchange.context = request;
@@ -111,6 +129,7 @@ export function createIngest(options: IngestOptions): Ingest {
     request.bodyMs = turnMs;
     const batch = plainBytes(exchange, request, sent);
     if (batch === undefined) return;
+    if (request.kind === 'lines') return takeLines(exchange, request, { sent, plain: batch });
     const walk = options.walk(batch);
     if (!walk.ok) {
       const reason = walk.status === 413 ? 'too_large' : walk.status === 422 ? 'rules' : 'unparsable';
@@ -122,22 +141,62 @@ export function createIngest(options: IngestOptions): Ingest {
     request.points = walk.points;
     if (!append(request, batch, walk.epoch, walk.seq)) return refuse(exchange, request, 'ring_full');
     // At once: each frame in the ring has its place here, or verdicts would reach the wrong exchange.
-    held.push({ exchange, request, receivedUnixMs: turnUnixMs });
+    held.push({ exchange, request, receivedUnixMs: turnUnixMs, lines: undefined });
     admission.appended(request);
     counters.add('bytes', sent.length);
     if (options.ack === 'memory') accept(exchange, request, { duplicate: false, contiguousSeq: 0 }, turnUnixMs);
   }
 
+  /** All batches of the lines are in the ring, or none is; they are answered together. */
+  function takeLines(exchange: Exchange, request: BatchRequest, { sent, plain }: Record<'sent' | 'plain', Uint8Array>) {
+    const { clientId, bytesCharged } = request;
+    const seq = options.ownSeqs(clientId, turnUnixMs);
+    const made = batchesOf(plain, { clientId, seq, receivedUnixMs: turnUnixMs }, options.walk);
+    if ('reason' in made) return reject(exchange, made.reason, made.particulars);
+    const { batches } = made;
+    if (batches.length === 0) {
+      counters.add('rejected_rules', 1);
+      admission.rejected(request, false);
+      return answerLines(exchange, made);
+    }
+    const room = roomFor(ring, clientId, batches);
+    if (room === 'never') return reject(exchange, 'too_large', TOO_MANY_FOR_RING);
+    if (room === 'later') return refuse(exchange, request, 'ring_full');
+    const lines: HeldLines = { made, seq, left: batches.length, fate: RingVerdict.durable };
+    for (const [index, batch] of batches.entries()) {
+      // What failed is never sent again under its seq, so nothing below those in flight is waited for.
+      const oldestSeq = seq.next - seq.inFlight;
+      const one = { ...request, oldestSeq, points: batch.points, bytesCharged: index === 0 ? bytesCharged : 0 };
+      if (!append(one, batch.body, seq.epoch, batch.seq)) throw new Error('the ring has less room than it said');
+      held.push({ exchange, request: one, receivedUnixMs: turnUnixMs, lines });
+      seq.next++;
+      seq.inFlight++;
+      admission.appended(one);
+    }
+    counters.add('bytes', sent.length);
+    if (options.ack === 'memory') {
+      for (const { points } of batches) countAccepted(points);
+      answerLines(exchange, made);
+    }
+  }
+
+  function answerLines(exchange: Exchange, made: LineBatches): void {
+    counters.add('linesAccepted', made.accepted);
+    counters.add('linesRejected', made.rejected);
+    exchange.answer(linesAnswer(made, options.ack));
+  }
+
   /** @returns the body decompressed and charged for, or undefined: then it is answered. */
   function plainBytes(exchange: Exchange, request: BatchRequest, sent: Uint8Array): Uint8Array | undefined {
-    const plain = decompress(sent, request.encoding, decompression);
+    const limits = request.kind === 'lines' ? linesDecompression : decompression;
+    const plain = decompress(sent, request.encoding, limits);
     const failed = typeof plain === 'string';
     // As decompressed, since that is the work; what cannot be decompressed may have cost the most there is.
-    const workBytes = failed ? decompressedBytesMax(sent.length, request.encoding, decompression) : plain.length;
+    const workBytes = failed ? decompressedBytesMax(sent.length, request.encoding, limits) : plain.length;
     admission.bodyComplete(request, Math.max(sent.length, workBytes));
     if (!failed) return plain;
     if (plain === 'undecompressable') reject(exchange, plain);
-    else reject(exchange, 'too_large', boundMet(plain, decompression));
+    else reject(exchange, 'too_large', boundMet(plain, limits));
     return undefined;
   }
 
@@ -158,18 +217,25 @@ export function createIngest(options: IngestOptions): Ingest {
     receivedUnixMs: number,
   ): void {
     const { duplicate, contiguousSeq } = verdict;
-    counters.add(duplicate ? 'duplicates' : 'accepted', 1);
-    if (!duplicate) counters.add('points', request.points);
+    if (duplicate) counters.add('duplicates', 1);
+    else countAccepted(request.points);
     exchange.answer(
       ackAnswer({ durable: options.ack, contiguousSeq, receivedUnixMs, duplicate }, request.form === 'json'),
     );
   }
 
+  function countAccepted(points: number): void {
+    counters.add('accepted', 1);
+    counters.add('points', points);
+  }
+
   function settle(at: number, nowMs: number): void {
-    const { exchange, request, receivedUnixMs } = held.shift() as Held;
+    const { exchange, request, receivedUnixMs, lines } = held.shift() as Held;
     counters.add('latencySumS', (nowMs - request.bodyMs) / 1000);
     const verdict = readVerdict(ring.view, at);
+    if (lines !== undefined) lines.seq.inFlight--;
     if (options.ack === 'memory') return countLost(request, verdict);
+    if (lines !== undefined) return settleLines(exchange, lines, { verdict, points: request.points });
     if (verdict === RingVerdict.durable || verdict === RingVerdict.duplicate) {
       const duplicate = verdict === RingVerdict.duplicate;
       accept(exchange, request, { duplicate, contiguousSeq: readContiguousSeq(ring.view, at) }, receivedUnixMs);
@@ -178,6 +244,20 @@ export function createIngest(options: IngestOptions): Ingest {
     } else {
       refuse(exchange, request, verdict === RingVerdict.full ? 'journal_full' : 'journal_failed');
     }
+  }
+
+  /** The last verdict answers; one batch that is not durable makes a no of it, whatever is stored of the others. */
+  function settleLines(
+    exchange: Exchange,
+    lines: HeldLines,
+    { verdict, points }: { verdict: RingVerdict; points: number },
+  ): void {
+    if (verdict === RingVerdict.durable) countAccepted(points);
+    else lines.fate = verdict;
+    if (--lines.left > 0) return;
+    if (lines.fate === RingVerdict.durable) return answerLines(exchange, lines.made);
+    const reason = lines.fate === RingVerdict.full ? 'journal_full' : 'journal_failed';
+    refuse(exchange, exchange.context as BatchRequest, reason);
   }
 
   /** With `ack: memory` the yes is out already; what the journal could not take then is lost, and said so. */

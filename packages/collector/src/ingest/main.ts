@@ -24,6 +24,7 @@ import { createIngest } from './ingest.ts';
 import type { FromIngestWorker, IngestWorkerData, ToIngestWorker } from './messages.ts';
 import { clientTableHolder } from './messages.ts';
 import { createTransportLog } from './transport-log.ts';
+import { createOwnSeqs } from './own-seqs.ts';
 import { createRefusals } from './refusals.ts';
 
 const LOG_INTERVAL_MS = 5000;
@@ -48,6 +49,7 @@ async function run(data: IngestWorkerData, port: MessagePort): Promise<void> {
     counters,
     ack: data.ack,
     decompression: { bytesMax: data.wire.batchBytesMax, ratioMax: data.decompressionRatioMax },
+    ownSeqs: createOwnSeqs(data.worker),
     refusals: createRefusals({
       client: data.clientLimits,
       unauthenticatedPerSecond: data.addressLimits.unauthenticatedPerSecond,

@@ -30,6 +30,8 @@ export interface Refusals {
 export interface Particulars {
   /** Where and what, in our own words: never a client's. */
   detail?: string | undefined;
+  /** In place of the reason's own words. */
+  instead?: string | undefined;
   /** When the walker knows better. */
   status?: number | undefined;
   /** The limit that was met, as the configuration has it: `limits.decompressed: 4MiB`. */
@@ -115,11 +117,11 @@ export function createRefusals(settings: LimitSettings): Refusals {
       if (answers === undefined) known.set(key, (answers = []));
       return (answers[step] ??= build(reason, form, step * STEP_MS));
     },
-    rejected(reason, form, { detail = '', limit = '', status = REJECTED[reason][0] } = {}) {
+    rejected(reason, form, { detail = '', instead, limit = '', status = REJECTED[reason][0] } = {}) {
       const key = `${reason} ${form} ${status}`;
       let head = heads.get(key);
       if (head === undefined) heads.set(key, (head = withBody(status, TYPES[form], EXTRA[reason])));
-      const text = REJECTED[reason][1];
+      const text = instead ?? REJECTED[reason][1];
       return head(bodyOf({ reason, status, message: detail === '' ? text : `${text}: ${detail}`, limit }, form));
     },
   };

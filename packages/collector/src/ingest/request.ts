@@ -8,10 +8,12 @@ import { isOwnClient } from '../own-clients.ts';
 import type { RejectedReason } from './counters.ts';
 import type { ContentEncoding } from './decompress.ts';
 import { parseContentEncoding } from './decompress.ts';
-import { type Form, formOf } from './refusals.ts';
+import { type Form, formOf, type Particulars } from './refusals.ts';
 
 /** A batch's request from its head to its answer. */
 export interface BatchRequest {
+  /** What its body is: one batch, or lines (jsonl.ts). */
+  kind: 'batch' | 'lines';
   clientId: string;
   /** Slot in the client table; set by admission. */
   slot: number;
@@ -33,23 +35,34 @@ export const BATCHES_PATH = '/v1/batches';
 const CLIENT_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 const SEQ = /^[0-9]{1,16}$/;
 
+/** Why a request can be turned away without its body. */
+export interface RequestDoubt {
+  readonly reason: RejectedReason;
+  readonly particulars: Particulars;
+}
+
+export function doubt(reason: RejectedReason, instead?: string): RequestDoubt {
+  return { reason, particulars: { instead } };
+}
+
 /** @returns the request, or why it can be turned away without its body. */
-export function parseBatchRequest(exchange: Exchange): BatchRequest | RejectedReason {
-  if (exchange.path !== BATCHES_PATH) return 'not_found';
-  if (exchange.method !== 'POST') return 'method_not_allowed';
-  if (!isProtobuf(exchange.header('content-type'))) return 'content_type';
+export function parseBatchRequest(exchange: Exchange): BatchRequest | RequestDoubt {
+  if (exchange.path !== BATCHES_PATH) return doubt('not_found');
+  if (exchange.method !== 'POST') return doubt('method_not_allowed');
+  if (!isProtobuf(exchange.header('content-type'))) return doubt('content_type');
   const encoding = parseContentEncoding(exchange.header('content-encoding'));
-  if (!encoding) return 'content_encoding';
+  if (!encoding) return doubt('content_encoding');
   const clientId = exchange.header('client-id');
-  if (!CLIENT_ID.test(clientId)) return 'client_id';
-  if (isOwnClient(clientId)) return 'forbidden';
+  if (!CLIENT_ID.test(clientId)) return doubt('client_id');
+  if (isOwnClient(clientId)) return doubt('forbidden', "a Client-Id that begins with jsonl: is the collector's own");
   const laneText = exchange.header('lane');
-  if (laneText !== '' && laneText !== 'live' && laneText !== 'backlog') return 'header';
+  if (laneText !== '' && laneText !== 'live' && laneText !== 'backlog') return doubt('header');
   const oldestText = exchange.header('oldest-seq');
   const oldestSeq = Number(oldestText);
   if (oldestText !== '' && (!SEQ.test(oldestText) || oldestSeq < 1 || !Number.isSafeInteger(oldestSeq)))
-    return 'header';
+    return doubt('header');
   return {
+    kind: 'batch',
     clientId,
     slot: -1,
     encoding,

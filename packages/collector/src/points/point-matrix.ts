@@ -20,6 +20,8 @@ export interface PointMatrix<Row, Time> {
   /** Points in it. */
   size(): number;
   has(row: Row, time: Time): boolean;
+  /** Cells it will have with the point, empty ones included. */
+  cellsWith(row: Row, time: Time): number;
   /** Whether the point may come in without breaking a bound. */
   fits(row: Row, time: Time): boolean;
   /** Of two points of one row and time the later one stays. */
@@ -41,6 +43,8 @@ export function createPointMatrix<Row, Time>(bounds: MatrixBounds = MATRIX_BOUND
   /** Values by row × pointsMax + column: no matrix has more columns than points. */
   const cells = new Map<number, number>();
   const cellOf = (row: number, column: number): number => row * bounds.pointsMax + column;
+  const cellsWith = (row: Row, time: Time): number =>
+    (rows.size + (rows.has(row) ? 0 : 1)) * (columns.size + (columns.has(time) ? 0 : 1));
 
   return {
     size: () => cells.size,
@@ -49,10 +53,8 @@ export function createPointMatrix<Row, Time>(bounds: MatrixBounds = MATRIX_BOUND
       const columnAt = columns.get(time);
       return rowAt !== undefined && columnAt !== undefined && cells.has(cellOf(rowAt, columnAt));
     },
-    fits(row, time) {
-      const cellsThen = (rows.size + (rows.has(row) ? 0 : 1)) * (columns.size + (columns.has(time) ? 0 : 1));
-      return cells.size < bounds.pointsMax && cellsThen <= bounds.cellsMax;
-    },
+    cellsWith,
+    fits: (row, time) => cells.size < bounds.pointsMax && cellsWith(row, time) <= bounds.cellsMax,
     add(row, time, value) {
       let rowAt = rows.get(row);
       if (rowAt === undefined) rows.set(row, (rowAt = rows.size));

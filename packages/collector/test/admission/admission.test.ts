@@ -11,6 +11,7 @@ import { createAuth } from '../../src/admission/auth.ts';
 import type { Exchange } from '../../src/http/types.ts';
 import { INGEST_COUNTERS } from '../../src/ingest/counters.ts';
 import { createIngest } from '../../src/ingest/ingest.ts';
+import { createOwnSeqs } from '../../src/ingest/own-seqs.ts';
 import { createDecisions, createDecisionWriter } from '../../src/rings/decisions.ts';
 import { createDoorbell, openDoorbell } from '../../src/rings/doorbell.ts';
 import { NO_ADDRESSES, REFUSALS } from '../ingest/common-parts.ts';
@@ -33,6 +34,7 @@ function ingestOf64KiBPerSecond(): (body: Uint8Array, encoding: string, chunked?
     ack: 'journal',
     decompression: { bytesMax: DECOMPRESSED_BYTES_MAX, ratioMax: 200 },
     refusals: REFUSALS,
+    ownSeqs: createOwnSeqs(0),
     onFault: () => {},
   });
   return (body, encoding, chunked = false) => {

@@ -20,6 +20,7 @@ import { createAuth } from '../../src/admission/auth.ts';
 import type { Exchange } from '../../src/http/types.ts';
 import { INGEST_COUNTERS } from '../../src/ingest/counters.ts';
 import { createIngest } from '../../src/ingest/ingest.ts';
+import { createOwnSeqs } from '../../src/ingest/own-seqs.ts';
 import { JOURNAL_COUNTERS } from '../../src/journal-thread/counters.ts';
 import { createGroupCommit } from '../../src/journal-thread/group-commit.ts';
 import { createLedger } from '../../src/ledger/ledger.ts';
@@ -95,6 +96,7 @@ function rig(ack: 'journal' | 'memory' = 'journal', ringBytes = 64 * 1024, limit
     ack,
     decompression: { bytesMax: 8192, ratioMax: 200 },
     refusals: REFUSALS,
+    ownSeqs: createOwnSeqs(0),
     onFault: () => {},
   });
   void ingest.answerSettled();
