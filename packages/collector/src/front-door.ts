@@ -3,7 +3,7 @@
  * tokens file whenever it changes), and promises that a file found broken later changes nothing: what was read last
  * stays in force, and the log says what is wrong with the new one.
  */
-import { readTlsMaterial } from './tls-files.ts';
+import { openCertificates } from './tls-certificates.ts';
 import type { TlsMaterial } from './http/tls.ts';
 import { type FileWatch, readTokensFile, watchFile } from './admission/tokens-file.ts';
 import type { TokenEntry } from './admission/tokens.ts';
@@ -27,6 +27,8 @@ export interface DoorFigures {
   tokensExpiring: number;
   /** The tokens file as it is now cannot be used; the one before is in force. */
   tokensFileBroken: boolean;
+  /** Absent without TLS. */
+  certificateExpiresUnixMs: number | undefined;
 }
 
 export interface FrontDoor {
@@ -45,40 +47,47 @@ export function openFrontDoor(config: CollectorConfig, log: Log): FrontDoor {
   let workers: Told | undefined;
   const tell: Told['tell'] = (message) => workers?.tell(message);
   const asksTokens = config.auth === 'tokens' || config.auth === 'either';
+  const tls =
+    config.tls === undefined
+      ? undefined
+      : openCertificates({
+          files: config.tls,
+          auth: config.auth,
+          changed: (now) => tell({ message: 'tls', tls: now }),
+          log,
+        });
+
   const tokens = asksTokens ? openTokens(config.tokensFile, tell, log) : undefined;
-  const tls = config.tls === undefined ? undefined : readTlsMaterial(config.tls, config.auth);
-
-  function reloadTls(files: NonNullable<CollectorConfig['tls']>): void {
-    try {
-      tell({ message: 'tls', tls: readTlsMaterial(files, config.auth) });
-      log.info('certificates read again', { file: files.certFile });
-    } catch (error) {
-      log.error('tls: the new files are not used, the last ones stay in force', { error: messageOf(error) });
-    }
-  }
-
   const atStart = tokens?.inForce() ?? [];
+  const tlsAtStart = tls?.inForce();
   return {
     tokens: atStart,
-    tls,
+    tls: tlsAtStart,
     attach(told) {
       workers = told;
       // They may have changed since the workers were made.
       if (tokens !== undefined && tokens.inForce() !== atStart) tell({ message: 'tokens', tokens: tokens.inForce() });
+      if (tls !== undefined && tls.inForce() !== tlsAtStart) tell({ message: 'tls', tls: tls.inForce() });
     },
     reload() {
       tokens?.reload();
-      if (config.tls !== undefined) reloadTls(config.tls);
+      tls?.reload();
     },
-    figures: () => tokens?.figures() ?? { tokens: 0, tokensExpiring: 0, tokensFileBroken: false },
-    close: () => tokens?.close(),
+    figures: () => ({
+      ...(tokens?.figures() ?? { tokens: 0, tokensExpiring: 0, tokensFileBroken: false }),
+      certificateExpiresUnixMs: tls?.expiresUnixMs(),
+    }),
+    close() {
+      tokens?.close();
+      tls?.close();
+    },
   };
 }
 
 interface Tokens {
   inForce(): readonly TokenEntry[];
   reload(): void;
-  figures(): DoorFigures;
+  figures(): Omit<DoorFigures, 'certificateExpiresUnixMs'>;
   close(): void;
 }
 

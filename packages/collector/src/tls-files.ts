@@ -1,31 +1,124 @@
-/** What a TLS listener needs, from the files that the configuration names. Owns the reading and the checks of it. */
-import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { MetricStreamError } from '@metricstream/shared/errors.ts';
+/**
+ * What a TLS listener needs, from the files that the configuration names. Owns the reading and every check of it, and
+ * promises: what cannot be used is refused with the option and the file, before any worker sees it; what can be used but
+ * is not as it should be is a warning in words.
+ */
+import { type KeyObject, X509Certificate, createPrivateKey } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
+import { MetricStreamError, messageOf } from '@metricstream/shared/errors.ts';
 import type { AuthMode, TlsFiles } from './config/types.ts';
+import { newTicketKeys, tlsOptions } from './http/tls.ts';
 import type { TlsMaterial } from './http/tls.ts';
 
-const TICKET_KEY_BYTES = 48;
+/** Time enough to get another certificate. */
+const EXPIRES_SOON_MS = 14 * 86_400_000;
+const READABLE_BY_OTHERS = 0o004;
 
-/** @throws MetricStreamError `config_invalid` that names the option and the file. */
-export function readTlsMaterial(files: TlsFiles, auth: AuthMode): TlsMaterial {
-  return {
-    cert: pem(files.certFile, 'tls.cert_file'),
-    key: pem(files.keyFile, 'tls.key_file'),
-    clientCa: files.clientCaFile === '' ? '' : pem(files.clientCaFile, 'tls.client_ca_file'),
+export interface TlsRead {
+  readonly material: TlsMaterial;
+  /** When the listener's certificate ends. */
+  readonly expiresUnixMs: number;
+  readonly warnings: readonly string[];
+}
+
+/** With ticket keys that are new. @throws MetricStreamError `config_invalid` that names the option and the file. */
+export function readTlsFiles(files: TlsFiles, auth: AuthMode, nowUnixMs = Date.now()): TlsRead {
+  const cert = read(files.certFile, 'tls.cert_file');
+  const key = read(files.keyFile, 'tls.key_file');
+  const clientCa = files.clientCaFile === '' ? '' : read(files.clientCaFile, 'tls.client_ca_file');
+  const chain = certificatesIn(cert, files.certFile, 'tls.cert_file');
+  const authorities =
+    files.clientCaFile === '' ? [] : certificatesIn(clientCa, files.clientCaFile, 'tls.client_ca_file');
+  const own = chain[0] as X509Certificate;
+  if (!own.checkPrivateKey(privateKey(key, files.keyFile)))
+    throw invalid(
+      'tls.key_file',
+      `${files.keyFile} is not the key of the certificate in ${files.certFile} (tls.cert_file); give the two that belong together`,
+    );
+  const material: TlsMaterial = {
+    cert,
+    key,
+    clientCa,
     clientRequired: auth === 'certificate',
     clientId: files.clientId,
     minVersion: files.minVersion,
-    ticketKeys: randomBytes(TICKET_KEY_BYTES),
+    ticketKeys: newTicketKeys(),
   };
+  try {
+    createSecureContext(tlsOptions(material));
+  } catch (cause) {
+    throw invalid('tls.cert_file', `${files.certFile} cannot be used by TLS: ${messageOf(cause)}`, cause);
+  }
+  const warnings = [
+    ...chainWarnings(chain, files.certFile),
+    ...dateWarnings(own, `tls.cert_file: the certificate in ${files.certFile}`, nowUnixMs),
+    ...authorities.flatMap((authority) =>
+      dateWarnings(authority, `tls.client_ca_file: ${commonName(authority)} in ${files.clientCaFile}`, nowUnixMs),
+    ),
+    ...keyWarnings(files.keyFile),
+  ];
+  return { material, expiresUnixMs: own.validToDate.getTime(), warnings };
 }
 
-function pem(path: string, option: string): string {
+function invalid(option: string, what: string, cause?: unknown): MetricStreamError {
+  return new MetricStreamError('config_invalid', `${option}: ${what}`, { cause });
+}
+
+function read(path: string, option: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new MetricStreamError('config_invalid', `${option}: ${path} cannot be read; it must be a PEM file`, {
-      cause,
-    });
+    throw invalid(option, `${path} cannot be read (${messageOf(cause)}); it must be a PEM file`, cause);
   }
+}
+
+function certificatesIn(pem: string, path: string, option: string): X509Certificate[] {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  if (blocks.length === 0) throw invalid(option, `${path} holds no certificate in PEM (-----BEGIN CERTIFICATE-----)`);
+  return blocks.map((block, i) => {
+    try {
+      return new X509Certificate(block);
+    } catch (cause) {
+      throw invalid(option, `certificate ${i + 1} in ${path} cannot be read: ${messageOf(cause)}`, cause);
+    }
+  });
+}
+
+function privateKey(pem: string, path: string): KeyObject {
+  try {
+    return createPrivateKey(pem);
+  } catch (cause) {
+    const encrypted = pem.includes('ENCRYPTED');
+    const expected = encrypted ? 'it has a passphrase: give it without one' : 'it must be a private key in PEM';
+    throw invalid('tls.key_file', `${path} cannot be used (${messageOf(cause)}); ${expected}`, cause);
+  }
+}
+
+function chainWarnings(chain: readonly X509Certificate[], path: string): string[] {
+  return chain.flatMap((certificate, i) => {
+    const next = chain[i + 1];
+    if (next === undefined || certificate.checkIssued(next)) return [];
+    return [
+      `tls.cert_file: certificate ${i + 1} in ${path} is not signed by the next one; clients may not trust it. The order is: the certificate, then those that sign it`,
+    ];
+  });
+}
+
+function dateWarnings(certificate: X509Certificate, which: string, nowUnixMs: number): string[] {
+  const until = certificate.validToDate;
+  const from = certificate.validFromDate;
+  if (nowUnixMs > until.getTime()) return [`${which} expired at ${until.toISOString()}; renew it`];
+  if (nowUnixMs < from.getTime()) return [`${which} is not valid before ${from.toISOString()}; or is the clock wrong?`];
+  if (until.getTime() - nowUnixMs < EXPIRES_SOON_MS) return [`${which} expires at ${until.toISOString()}; renew it`];
+  return [];
+}
+
+function commonName(certificate: X509Certificate): string {
+  return JSON.stringify(certificate.subject.split('\n').at(-1) ?? '');
+}
+
+function keyWarnings(path: string): string[] {
+  if ((statSync(path).mode & READABLE_BY_OTHERS) === 0) return [];
+  return [`tls.key_file: every user of this machine may read ${path}; take it away: chmod o= ${path}`];
 }

@@ -36,7 +36,13 @@ export interface CollectorStatus {
   sinks: Record<string, SinkStatus>;
   workers: { running: number; respawned: number };
   /** `tokens` in force; the file itself may be broken by now. */
-  front_door: { tokens: number; tokens_expiring: number; tokens_file_broken: boolean };
+  front_door: {
+    tokens: number;
+    tokens_expiring: number;
+    tokens_file_broken: boolean;
+    /** ISO 8601; absent without TLS. */
+    certificate_expires?: string;
+  };
   /** What needs somebody to look at it; at most 50, `alarms_total` says how many there are. */
   alarms: { name: 'client_cloned'; client_id: string; epochs: [older: number, newer: number]; since: string }[];
   alarms_total: number;
@@ -128,6 +134,9 @@ function doorStatus({ door }: StatusParts): CollectorStatus['front_door'] {
     tokens: figures?.tokens ?? 0,
     tokens_expiring: figures?.tokensExpiring ?? 0,
     tokens_file_broken: figures?.tokensFileBroken ?? false,
+    ...(figures?.certificateExpiresUnixMs === undefined
+      ? {}
+      : { certificate_expires: new Date(figures.certificateExpiresUnixMs).toISOString() }),
   };
 }
 

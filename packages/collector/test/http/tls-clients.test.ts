@@ -38,7 +38,10 @@ async function namesSeenBy(client: TlsClient): Promise<string> {
   return /<(.*)>/.exec(await client.send(GET).receives('>'))![1]!;
 }
 
-const only = (version: (typeof VERSIONS)[number]): ConnectionOptions => ({ minVersion: version, maxVersion: version });
+const inVersion = (version: (typeof VERSIONS)[number]): ConnectionOptions => ({
+  minVersion: version,
+  maxVersion: version,
+});
 
 /** A session as the client got it, ready to be resumed. */
 async function sessionOf(rig: Rig, options: ConnectionOptions): Promise<Buffer> {
@@ -54,7 +57,7 @@ describe.each(VERSIONS)('%s', (version) => {
     const bySan = await start();
     const byCn = await start({ clientId: 'cn' });
     const seen = async (rig: Rig, name: CertificateName): Promise<string> =>
-      namesSeenBy(rig.tlsClient({ ...certificate(name), ...only(version) }));
+      namesSeenBy(rig.tlsClient({ ...certificate(name), ...inVersion(version) }));
     expect([await seen(bySan, 'client-1'), await seen(byCn, 'client-cn')]).toEqual(['client-1', 'client-cn']);
     // No subjectAltName; a common name with a blank in it, which is no client_id.
     expect([await seen(bySan, 'client-cn'), await seen(byCn, 'client-1')]).toEqual(['', '']);
@@ -66,16 +69,16 @@ describe.each(VERSIONS)('%s', (version) => {
   test('where a certificate may be left out, one that is not valid makes nobody known', async () => {
     const rig = await start();
     for (const name of ['client-expired', 'client-other-ca'] as const)
-      expect(await namesSeenBy(rig.tlsClient({ ...certificate(name), ...only(version) }))).toBe('nobody');
-    expect(await namesSeenBy(rig.tlsClient(only(version)))).toBe('nobody');
+      expect(await namesSeenBy(rig.tlsClient({ ...certificate(name), ...inVersion(version) }))).toBe('nobody');
+    expect(await namesSeenBy(rig.tlsClient(inVersion(version)))).toBe('nobody');
     expect(rig.seen.malformed).toEqual([]);
   });
 
   test('where it is required, nobody without a valid one gets through, and the reason is in words', async () => {
     const rig = await start({ clientRequired: true });
-    expect(await namesSeenBy(rig.tlsClient({ ...certificate('client-1'), ...only(version) }))).toBe('client-1');
+    expect(await namesSeenBy(rig.tlsClient({ ...certificate('client-1'), ...inVersion(version) }))).toBe('client-1');
     for (const options of [certificate('client-expired'), certificate('client-other-ca'), {}]) {
-      const refused = rig.tlsClient({ ...options, ...only(version) }).send(GET);
+      const refused = rig.tlsClient({ ...options, ...inVersion(version) }).send(GET);
       expect(await refused.isClosed()).toBe('');
     }
     expect(rig.seen.malformed).toEqual(Array(3).fill('0 tls_handshake'));
@@ -92,13 +95,13 @@ describe.each(VERSIONS)('%s', (version) => {
   test('a session begun with one listener is resumed with another, and its client is known still', async () => {
     const ticketKeys = newTicketKeys();
     const [one, other] = [await start({ ticketKeys }), await start({ ticketKeys })];
-    const session = await sessionOf(one, { ...certificate('client-1'), ...only(version) });
-    const resumed = other.tlsClient({ session, ...only(version) });
+    const session = await sessionOf(one, { ...certificate('client-1'), ...inVersion(version) });
+    const resumed = other.tlsClient({ session, ...inVersion(version) });
     expect(await namesSeenBy(resumed)).toBe('client-1');
     expect(resumed.tls.isSessionReused()).toBe(true);
     // A session of nobody stays one, with a certificate at hand.
-    const anonymous = await sessionOf(one, only(version));
-    const still = other.tlsClient({ session: anonymous, ...certificate('client-1'), ...only(version) });
+    const anonymous = await sessionOf(one, inVersion(version));
+    const still = other.tlsClient({ session: anonymous, ...certificate('client-1'), ...inVersion(version) });
     expect(await namesSeenBy(still)).toBe('nobody');
     expect(still.tls.isSessionReused()).toBe(true);
   });
@@ -106,27 +109,29 @@ describe.each(VERSIONS)('%s', (version) => {
   test('a session whose certificate was not valid is resumed as nobody’s', async () => {
     const rig = await start();
     for (const name of ['client-expired', 'client-other-ca'] as const) {
-      const session = await sessionOf(rig, { ...certificate(name), ...only(version) });
-      expect(await namesSeenBy(rig.tlsClient({ session, ...only(version) }))).toBe('nobody');
+      const session = await sessionOf(rig, { ...certificate(name), ...inVersion(version) });
+      expect(await namesSeenBy(rig.tlsClient({ session, ...inVersion(version) }))).toBe('nobody');
     }
   });
 
   test('when who signs clients has changed, a session from before gets nobody in', async () => {
     const rig = await start();
-    const session = await sessionOf(rig, { ...certificate('client-1'), ...only(version) });
+    const session = await sessionOf(rig, { ...certificate('client-1'), ...inVersion(version) });
     rig.listener.setTls(tlsMaterial({ clientCa: readFileSync(otherCaFile, 'utf8') }));
-    const again = rig.tlsClient({ session, ...certificate('client-1'), ...only(version) });
+    const again = rig.tlsClient({ session, ...certificate('client-1'), ...inVersion(version) });
     expect(await namesSeenBy(again)).toBe('nobody');
     expect(again.tls.isSessionReused()).toBe(false);
-    expect(await namesSeenBy(rig.tlsClient({ ...certificate('client-other-ca'), ...only(version) }))).toBe('client-1');
+    expect(await namesSeenBy(rig.tlsClient({ ...certificate('client-other-ca'), ...inVersion(version) }))).toBe(
+      'client-1',
+    );
   });
 
   test('where a certificate is required, a session without one gets nobody in', async () => {
     const ticketKeys = newTicketKeys();
     const [lax, strict] = [await start({ ticketKeys }), await start({ ticketKeys, clientRequired: true })];
     for (const options of [{}, certificate('client-other-ca')]) {
-      const session = await sessionOf(lax, { ...options, ...only(version) });
-      const refused = strict.tlsClient({ session, ...only(version) }).send(GET);
+      const session = await sessionOf(lax, { ...options, ...inVersion(version) });
+      const refused = strict.tlsClient({ session, ...inVersion(version) }).send(GET);
       expect(await refused.isClosed()).toBe('');
     }
     expect(strict.seen.bodies).toEqual([]);
