@@ -26,6 +26,7 @@ import {
   parseJsonlRequest,
   roomFor,
   TOO_MANY_FOR_RING,
+  WORK_PER_BYTE,
 } from './jsonl.ts';
 import type { OwnSeq } from './own-seqs.ts';
 import { formOf, type Particulars, type Refusals } from './refusals.ts';
@@ -149,7 +150,7 @@ export function createIngest(options: IngestOptions): Ingest {
 
   /** All batches of the lines are in the ring, or none is; they are answered together. */
   function takeLines(exchange: Exchange, request: BatchRequest, { sent, plain }: Record<'sent' | 'plain', Uint8Array>) {
-    const { clientId, bytesCharged } = request;
+    const { clientId } = request;
     const seq = options.ownSeqs(clientId, turnUnixMs);
     const made = batchesOf(plain, { clientId, seq, receivedUnixMs: turnUnixMs }, options.walk);
     if ('reason' in made) return reject(exchange, made.reason, made.particulars);
@@ -166,7 +167,7 @@ export function createIngest(options: IngestOptions): Ingest {
     for (const [index, batch] of batches.entries()) {
       // What failed is never sent again under its seq, so nothing below those in flight is waited for.
       const oldestSeq = seq.next - seq.inFlight;
-      const one = { ...request, oldestSeq, points: batch.points, bytesCharged: index === 0 ? bytesCharged : 0 };
+      const one = { ...request, oldestSeq, points: batch.points, bytesCharged: index === 0 ? sent.length : 0 };
       if (!append(one, batch.body, seq.epoch, batch.seq)) throw new Error('the ring has less room than it said');
       held.push({ exchange, request: one, receivedUnixMs: turnUnixMs, lines });
       seq.next++;
@@ -193,7 +194,8 @@ export function createIngest(options: IngestOptions): Ingest {
     const failed = typeof plain === 'string';
     // As decompressed, since that is the work; what cannot be decompressed may have cost the most there is.
     const workBytes = failed ? decompressedBytesMax(sent.length, request.encoding, limits) : plain.length;
-    admission.bodyComplete(request, Math.max(sent.length, workBytes));
+    const times = request.kind === 'lines' ? WORK_PER_BYTE : 1;
+    admission.bodyComplete(request, Math.max(sent.length, workBytes * times));
     if (!failed) return plain;
     if (plain === 'undecompressable') reject(exchange, plain);
     else reject(exchange, 'too_large', boundMet(plain, limits));

@@ -6,18 +6,16 @@
  */
 import { isUtf8 } from 'node:buffer';
 import type { Series } from '@metricstream/proto/batch.ts';
-import { createPointMatrix, MATRIX_BOUNDS, type PointMatrix } from '../points/point-matrix.ts';
+import { createPointMatrix, type PointMatrix } from '../points/point-matrix.ts';
 import { createTimeReader } from '../points/time.ts';
 import { createScan, skipSpace } from './json-scan.ts';
 import { createLineRules, type Label, type Line } from './jsonl-line.ts';
 
-export const LINES_MAX = 10_000;
+/** Empty ones included. */
+export const LINES_MAX = 5000;
 /** A group is a batch in the ring, whose costs are not only its bytes. */
-export const GROUPS_MAX = 1000;
+export const GROUPS_MAX = 500;
 export const ERRORS_MAX = 100;
-/** So thinly may points be spread over series and times: an empty cell is 8 bytes in the journal. */
-const CELLS_PER_POINT_MAX = 16;
-const CELLS_FREE = 1024;
 const NANOS_PER_MS = 1_000_000n;
 
 export interface LinePoint {
@@ -59,13 +57,12 @@ export function readLines(body: Uint8Array, receivedUnixMs: number): ReadLines |
   const scan = createScan(text);
   const grouping = createGrouping(BigInt(receivedUnixMs) * NANOS_PER_MS);
   const read: ReadLines = { groups: grouping.groups, rejected: 0, errors: [] };
-  let lines = 0;
   for (let number = 1; scan.at < text.length; number++) {
+    if (number > LINES_MAX) return 'lines';
     const newline = text.indexOf('\n', scan.at);
     scan.end = newline === -1 ? text.length : newline;
     skipSpace(scan);
     if (scan.at < scan.end) {
-      if (++lines > LINES_MAX) return 'lines';
       const fault = notUtf8?.has(number) === true ? 'is not UTF-8' : rules(scan) || grouping.add(line, number);
       if (fault !== '') tellError(read, { line: number, reason: fault });
       if (read.groups.length > GROUPS_MAX) return 'groups';
@@ -88,7 +85,7 @@ function emptyLine(): Line {
 function linesNotUtf8(bytes: Buffer): Set<number> {
   const found = new Set<number>();
   let number = 1;
-  for (let at = 0; at < bytes.length; number++) {
+  for (let at = 0; at < bytes.length && number <= LINES_MAX; number++) {
     const newline = bytes.indexOf(0x0a, at);
     const end = newline === -1 ? bytes.length : newline;
     if (!isUtf8(bytes.subarray(at, end))) found.add(number);
@@ -144,8 +141,8 @@ function createGrouping(receivedUnixNano: bigint): Grouping {
       if (series.unit !== line.unit) return 'unit: differs from that of an earlier line of the same series';
       const unixNano = line.unixNano ?? receivedUnixNano;
       let group = place.open;
-      if (group === undefined || !fits(group.matrix, series, unixNano)) {
-        group = { resource: place.resource, points: [], matrix: createPointMatrix() };
+      if (group === undefined || !group.matrix.fits(series, unixNano)) {
+        group = { resource: place.resource, points: [], matrix: createPointMatrix({ strict: true }) };
         place.open = group;
         groups.push(group);
       }
@@ -160,11 +157,4 @@ function seriesKey({ name, labels }: Line): string {
   let key = name;
   for (const [label, value] of labels) key += `\n${label}\n${value}`;
   return key;
-}
-
-function fits(matrix: PointMatrix<Series, bigint>, series: Series, unixNano: bigint): boolean {
-  const cellsMax = Math.min(MATRIX_BOUNDS.cellsMax, Math.max(CELLS_FREE, matrix.size() * CELLS_PER_POINT_MAX));
-  return (
-    matrix.cellsWith(series, unixNano) <= cellsMax && !matrix.has(series, unixNano) && matrix.fits(series, unixNano)
-  );
 }

@@ -31,8 +31,10 @@ import { formOf } from './refusals.ts';
 import { type BatchRequest, doubt, type RequestDoubt } from './request.ts';
 
 export const JSONL_PATH = '/v1/jsonl';
-/** Lines cost more time than a batch of their size: so much takes some ten milliseconds. */
-const JSONL_BYTES_MAX = 1024 * 1024;
+/** Of a body, decompressed: while a worker reads it, nobody else is served. */
+const JSONL_BYTES_MAX = 512 * 1024;
+/** A byte of lines costs the time of some ten of a batch; so much of it is charged to the client's limit of bytes. */
+export const WORK_PER_BYTE = 8;
 
 export function linesLimits(limits: DecompressionLimits): DecompressionLimits {
   return limits.bytesMax <= JSONL_BYTES_MAX ? limits : { ...limits, bytesMax: JSONL_BYTES_MAX, bytesName: 'lines' };

@@ -5,23 +5,21 @@
  */
 import type { Batch, Series } from '@metricstream/proto/batch.ts';
 import { encodeBatch, SCHEMA_VERSION } from '@metricstream/proto/encode.ts';
+import { DEFAULT_WIRE_LIMITS } from '@metricstream/proto/limits.ts';
 
-export interface MatrixBounds {
-  readonly pointsMax: number;
-  /** Empty ones included. */
-  readonly cellsMax: number;
-}
-
-/** An agent's batch has fewer points. */
-export const MATRIX_BOUNDS: MatrixBounds = { pointsMax: 10_000, cellsMax: 65_536 };
+/** An agent's batch has fewer. */
+const POINTS_MAX = 10_000;
+/** Empty ones included. */
+const CELLS_MAX = 65_536;
+const COLUMNS_MAX = DEFAULT_WIRE_LIMITS.sweepsMax;
+/** Of a matrix that is to be dense: an empty cell is 8 bytes in the journal. */
+const CELLS_PER_POINT_MAX = 16;
+const CELLS_FREE = 1024;
 
 /** Rows and times are whatever the caller tells them apart by. */
 export interface PointMatrix<Row, Time> {
   /** Points in it. */
   size(): number;
-  has(row: Row, time: Time): boolean;
-  /** Cells it will have with the point, empty ones included. */
-  cellsWith(row: Row, time: Time): number;
   /** Whether the point may come in without breaking a bound. */
   fits(row: Row, time: Time): boolean;
   /** Of two points of one row and time the later one stays. */
@@ -37,36 +35,41 @@ export interface MatrixBatch<Row, Time> extends Pick<Batch, 'clientId' | 'epoch'
   unixNanoOf(time: Time): bigint;
 }
 
-export function createPointMatrix<Row, Time>(bounds: MatrixBounds = MATRIX_BOUNDS): PointMatrix<Row, Time> {
+export interface MatrixOptions {
+  /** Nothing fits that would replace a point, or spread the points thinner than this. */
+  readonly strict: boolean;
+}
+
+export function createPointMatrix<Row, Time>({ strict }: MatrixOptions = { strict: false }): PointMatrix<Row, Time> {
   const rows = new Map<Row, number>();
   const columns = new Map<Time, number>();
-  /** Values by row × pointsMax + column: no matrix has more columns than points. */
+  /** Values by row × POINTS_MAX + column: no matrix has more columns than points. */
   const cells = new Map<number, number>();
-  const cellOf = (row: number, column: number): number => row * bounds.pointsMax + column;
-  const cellsWith = (row: Row, time: Time): number =>
-    (rows.size + (rows.has(row) ? 0 : 1)) * (columns.size + (columns.has(time) ? 0 : 1));
 
   return {
     size: () => cells.size,
-    has(row, time) {
+    fits(row, time) {
       const rowAt = rows.get(row);
       const columnAt = columns.get(time);
-      return rowAt !== undefined && columnAt !== undefined && cells.has(cellOf(rowAt, columnAt));
+      const columnsThen = columns.size + (columnAt === undefined ? 1 : 0);
+      const cellsThen = (rows.size + (rowAt === undefined ? 1 : 0)) * columnsThen;
+      if (cells.size >= POINTS_MAX || columnsThen > COLUMNS_MAX || cellsThen > CELLS_MAX) return false;
+      if (!strict) return true;
+      if (rowAt !== undefined && columnAt !== undefined) return !cells.has(rowAt * POINTS_MAX + columnAt);
+      return cellsThen <= Math.max(CELLS_FREE, cells.size * CELLS_PER_POINT_MAX);
     },
-    cellsWith,
-    fits: (row, time) => cells.size < bounds.pointsMax && cellsWith(row, time) <= bounds.cellsMax,
     add(row, time, value) {
       let rowAt = rows.get(row);
       if (rowAt === undefined) rows.set(row, (rowAt = rows.size));
       let columnAt = columns.get(time);
       if (columnAt === undefined) columns.set(time, (columnAt = columns.size));
-      cells.set(cellOf(rowAt, columnAt), value);
+      cells.set(rowAt * POINTS_MAX + columnAt, value);
     },
     encode({ clientId, epoch, seq, resource, agentVersion, seriesOf, unixNanoOf }) {
       const values = new Float64Array(rows.size * columns.size).fill(Number.NaN);
       for (const [cell, value] of cells) {
-        const column = cell % bounds.pointsMax;
-        values[((cell - column) / bounds.pointsMax) * columns.size + column] = value;
+        const column = cell % POINTS_MAX;
+        values[((cell - column) / POINTS_MAX) * columns.size + column] = value;
       }
       return encodeBatch({
         clientId,
