@@ -6,7 +6,7 @@ import { createCounters } from '@metricstream/shared/counters.ts';
 import type { Appended, Journal } from '@metricstream/shared/journal/journal.ts';
 import { openJournal } from '@metricstream/shared/journal/journal.ts';
 import { openJournalReader } from '@metricstream/shared/journal/reader.ts';
-import { RecordKind, recordLength, writeRecord } from '@metricstream/shared/journal/record.ts';
+import { Lane, RecordKind, recordLength, writeRecord } from '@metricstream/shared/journal/record.ts';
 import { seeded } from '@metricstream/shared/testing/seeded.ts';
 import { expect, onTestFinished, test } from 'vitest';
 import { JOURNAL_COUNTERS } from '../../src/journal-thread/counters.ts';
@@ -18,11 +18,16 @@ import { createRingReader } from '../../src/rings/ring-reader.ts';
 import type { RingWriter } from '../../src/rings/ring-writer.ts';
 import { createRingWriter } from '../../src/rings/ring-writer.ts';
 
-function put(ring: RingWriter, seq: number, fill = seq): boolean {
+function put(
+  ring: RingWriter,
+  seq: number,
+  fill = seq,
+  { epoch = 1, lane = Lane.live }: { epoch?: number; lane?: Lane } = {},
+): boolean {
   const body = new Uint8Array(50 + (seq % 7) * 20).fill(fill % 251);
   const at = ring.tryReserve(recordLength(1, body.length));
   if (at === -1) return false;
-  const head = { kind: RecordKind.batch, lane: 0, clientId: 'c', points: 2, epoch: 1, seq, oldestSeq: 0 } as const;
+  const head = { kind: RecordKind.batch, lane, clientId: 'c', points: 2, epoch, seq, oldestSeq: 0 } as const;
   ring.commitReserve(writeRecord(ring.bytes, ring.view, at, { ...head, receivedUnixMs: 5 }, body));
   return true;
 }
@@ -165,6 +170,28 @@ test('a full journal refuses what is new and still answers what is known', () =>
   ring.publish();
   round();
   expect(verdicts(ring), 'what was refused is as good as new').toEqual([[RingVerdict.durable, 2]]);
+});
+
+test('a change of epoch is told for durable batches of the live lane: not the backlog, not what comes again, not what failed', () => {
+  const { writers, round, fail, told } = bench(1);
+  const [ring] = writers as [RingWriter];
+  const send = (seq: number, epoch: number, lane: Lane = Lane.live): string[] => {
+    put(ring, seq, seq, { epoch, lane });
+    ring.publish();
+    round();
+    verdicts(ring);
+    return told.splice(0);
+  };
+  expect(send(1, 5)).toEqual([]);
+  expect(send(1, 3, Lane.backlog), 'an old spool').toEqual([]);
+  expect(send(2, 5)).toEqual([]);
+  fail('disk full');
+  expect(send(1, 8)).toEqual(['disk full']);
+  fail(undefined);
+  expect(send(3, 5)).toEqual([]);
+  expect(send(1, 8)).toEqual(['c went from 5 to 8']);
+  expect(send(3, 5), 'known already').toEqual([]);
+  expect(send(4, 5)).toEqual(['c went from 8 to 5']);
 });
 
 test('random groups over three rings, with repeats and failures, leave every durable seq on disk exactly once', () => {
