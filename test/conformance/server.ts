@@ -2,11 +2,10 @@
  * The collector's listener with a handler that deals with requests in every way there is, plain and over TLS. Owns the
  * listeners, each twice: a patient one, and a hasty one for the cases that are about being slow.
  */
-import { createServer } from 'node:tls';
-import { once } from 'node:events';
-import { listen, serve } from '@metricstream/collector/http/listener.ts';
-import type { Listener } from '@metricstream/collector/http/listener.ts';
+import { listen } from '@metricstream/collector/http/listener.ts';
 import { empty, plain } from '@metricstream/collector/http/responses.ts';
+import { newTicketKeys } from '@metricstream/collector/http/tls.ts';
+import type { TlsMaterial } from '@metricstream/collector/http/tls.ts';
 import type { Exchange, Handler, HttpLimits } from '@metricstream/collector/http/types.ts';
 import { readCertificate } from '../services/certificates.ts';
 import type { Case } from './corpus.ts';
@@ -47,9 +46,12 @@ export async function startServers(): Promise<Servers> {
   const paths: string[] = [];
   const failures: unknown[] = [];
   const handler = createHandler(paths, failures);
+  const { cert, key } = readCertificate('server');
+  const noClients = { clientCa: '', clientRequired: false, clientId: 'san', minVersion: '1.2' } as const;
+  const tls: TlsMaterial = { cert, key, ...noClients, ticketKeys: newTicketKeys() };
   const start = async (limits: HttpLimits) => ({
     plain: await listen({ host: '127.0.0.1', port: 0, reusePort: false, handler, limits }),
-    tls: await listenTls(handler, limits),
+    tls: await listen({ host: '127.0.0.1', port: 0, reusePort: false, handler, limits, tls }),
   });
   const patient = await start(LIMITS);
   const hasty = await start({ ...LIMITS, ...SHORT });
@@ -69,14 +71,6 @@ export async function startServers(): Promise<Servers> {
       return left;
     },
   };
-}
-
-async function listenTls(handler: Handler, limits: HttpLimits): Promise<Listener> {
-  const { cert, key } = readCertificate('server');
-  const server = createServer({ cert, key, allowHalfOpen: true, noDelay: true });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return serve(server, 'secureConnection', { handler, limits });
 }
 
 const NOT_FOUND = plain(404, 'no such path');
