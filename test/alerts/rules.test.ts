@@ -40,6 +40,7 @@ describe('the rule files', () => {
     expect(new Set(names).size).toBe(names.length);
     expect(names.sort()).toEqual(
       [
+        'ClientCloned',
         'DeadLetters',
         'ForwarderCpuHigh',
         'HostDiskFull',
@@ -53,6 +54,7 @@ describe('the rule files', () => {
         'PointsDropped',
         'ProgramDown',
         'RebalancesFrequent',
+        'WorkersRespawned',
       ].sort(),
     );
   });

@@ -175,6 +175,19 @@ export const scenarios: readonly Scenario[] = [
     fires: { DeadLetters: [0, 30] },
   },
   {
+    what: 'two hosts with one client_id, for a quarter of an hour',
+    samples: { 'metricstream_collector_clients_cloned{}': gauge(0, 1, 900) },
+    fires: { ClientCloned: [0, 30] },
+  },
+  {
+    what: 'an ingest worker that died',
+    samples: {
+      'metricstream_collector_workers_respawned_total{}': steps(0),
+      'metricstream_collector_clients_cloned{}': () => 0,
+    },
+    fires: { WorkersRespawned: [0, 30] },
+  },
+  {
     what: 'a forwarder that is gone',
     samples: {
       'up{}': gauge(1, 0),

@@ -47,7 +47,7 @@ test('a process that the file names and that does not hold the directory is left
   onTestFinished(() => lock.release());
   const stranger = spawn(process.execPath, [
     '-e',
-    'process.on("SIGTERM", () => process.exit(7)); console.log("up"); setInterval(() => {}, 1000)',
+    'process.on("SIGTERM", () => process.exit(7)); process.stdout.write("up"); setInterval(() => {}, 1000)',
   ]);
   await once(stranger.stdout, 'data');
   writeFileSync(join(dir, 'collector.pid'), `${stranger.pid}\n`);
