@@ -4,6 +4,7 @@ import { flinkLibs } from './flink.ts';
 import { influx1Program } from './influx1.ts';
 import { javaCommand, jdkCommand } from './java.ts';
 import { kafkaClassPath } from './kafka-jars.ts';
+import { haproxyProgram, nginxProgram } from './proxies.ts';
 import { vmalertProgram } from './vmalert.ts';
 
 const kafka = () => Promise.all([javaCommand(), kafkaClassPath()]);
@@ -15,10 +16,13 @@ const needs = {
   kafka: async () => Promise.all([kafka(), jdkCommand('javac')]),
   kafkaTls: async () => Promise.all([kafka(), jdkCommand('keytool')]),
   kcat: () => debianProgram({ name: 'kcat', pkg: 'kcat' }),
+  curl: () => debianProgram({ name: 'curl', pkg: 'curl' }),
   flink: () => Promise.all([javaCommand(), jdkCommand('javac'), flinkLibs()]),
   influx1: influx1Program,
   victoriametrics,
   vmalert: vmalertProgram,
+  nginx: nginxProgram,
+  haproxy: haproxyProgram,
   sharedKafka: async () => process.env.MS_TEST_KAFKA_BROKERS ?? kafka(),
   sharedInflux1: async () => process.env.MS_TEST_INFLUX_URL ?? influx1Program(),
   sharedVictoriaMetrics: async () => process.env.MS_TEST_VICTORIAMETRICS_URL ?? victoriametrics(),

@@ -16,14 +16,14 @@ export interface DebianProgram {
 }
 
 /** A program of the package: from PATH when it is there and `fits`, else from a private copy of the package. */
-export async function debianProgram({ name, pkg, fits }: ProgramSearch): Promise<DebianProgram> {
+export async function debianProgram({ name, pkg, dir = 'usr/bin', fits }: ProgramSearch): Promise<DebianProgram> {
   const found = onPath(name);
   if (found !== undefined && (await fits?.(found)) !== false) return { command: found, env: {} };
   const root = await unpacked(pkg);
   const libraries = await libraryDirs(root);
   const inherited = process.env.LD_LIBRARY_PATH;
   const path = [...libraries, ...(inherited ? [inherited] : [])].join(':');
-  return { command: join(root, 'usr/bin', name), env: { LD_LIBRARY_PATH: path } };
+  return { command: join(root, dir, name), env: { LD_LIBRARY_PATH: path } };
 }
 
 export interface ProgramSearch {
@@ -31,6 +31,8 @@ export interface ProgramSearch {
   name: string;
   /** The package that holds it. */
   pkg: string;
+  /** Where in the package; default: usr/bin. */
+  dir?: 'usr/bin' | 'usr/sbin';
   /** Whether a program of this name found on PATH will do. */
   fits?: (command: string) => Promise<boolean>;
 }

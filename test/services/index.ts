@@ -26,6 +26,7 @@ export { type Influx1, type Influx1Options, type Influx1Series, queryInflux1, st
 export { type KafkaCluster, type KafkaOptions, startKafka } from './kafka.ts';
 export { type GroupPartition, type KafkaAdmin, kafkaAdmin, type PartitionState } from './kafka-admin.ts';
 export { javaPartitions, kcat, type Message, readTopic } from './kafka-readers.ts';
+export { type Forwarded, type Proxy, startHaproxy, startNginx } from './proxies.ts';
 export { endServers } from './server.ts';
 export { givenInflux2, sharedInflux1, sharedKafka, sharedVictoriaMetrics } from './shared.ts';
 export {

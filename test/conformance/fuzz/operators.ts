@@ -95,6 +95,14 @@ const FIELD_OPERATORS: readonly Operator[] = [
     },
   },
   {
+    name: 'lone CR or LF',
+    reveals: true,
+    apply(draft, random) {
+      const byte = random.pick(['\r', '\n']);
+      onField(draft, random, (field) => spliceText(field, random.int(field.length + 1), 0, byte));
+    },
+  },
+  {
     name: 'underscore in a name',
     reveals: true,
     apply: (draft, random) => onField(draft, random, (field) => field.replace('-', '_')),
@@ -254,7 +262,12 @@ const BYTE_OPERATORS: readonly Operator[] = [
     name: 'a byte in the body',
     reveals: true,
     apply: (draft, random) =>
-      void (draft.body = spliceText(draft.body, random.int(draft.body.length + 1), random.int(2), random.pick(SPACES))),
+      void (draft.body = spliceText(
+        draft.body,
+        random.int(draft.body.length + 1),
+        random.int(2),
+        random.pick([...SPACES, '\r', '\n']),
+      )),
   },
   {
     name: 'truncate the body',

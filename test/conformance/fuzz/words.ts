@@ -178,7 +178,7 @@ export const LINE_ENDS = [
   '\x85',
   '\r\n\r\n',
 ];
-export const SPACES = [' ', '\t', '\x0b', '\x0c', '\xa0', '\x00', '\r', '\n', '\x01', '\x1f', '\x7f', '\x85'];
+export const SPACES = [' ', '\t', '\x0b', '\x0c', '\xa0', '\x00', '\x01', '\x1f', '\x7f', '\x85'];
 export const SIZES = [
   '0',
   '00000000',
