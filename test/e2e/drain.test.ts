@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
+import { freePorts } from '../services/ports.ts';
 import { type CollectorApp, type Config, startCollector } from '../app.ts';
 import { batchOf, POINTS_PER_BATCH, startFleet } from './clients.ts';
 import { keyOf, linesByTriple, reconcile } from './ledger.ts';
@@ -129,7 +130,9 @@ test('who has begun a request is answered with Connection: close; both readyz sa
   expect([...linesByTriple(join(dir, 'points'))]).toEqual([[key, POINTS_PER_BATCH]]);
 });
 
-test('clients that send slowly, send nothing or read nothing do not keep it', async ({ annotate }) => {
+test('clients that send slowly, send nothing or read nothing do not keep it', { timeout: 60_000 }, async ({
+  annotate,
+}) => {
   const collector = await startCollector({ dir: temporaryDirectory() });
   const clients: Raw[] = [];
   for (let i = 0; i < 5; i++) {
@@ -179,3 +182,17 @@ test.each<[string, (port: number) => Config]>([
     expect(stored).toBe(fleet.acked.size);
   },
 );
+
+test('a sink whose server is away is not waited for', async () => {
+  const dir = temporaryDirectory();
+  const [port] = await freePorts(1);
+  const influxdb = { url: `http://127.0.0.1:${port}`, database: 'metrics' };
+  const collector = await startCollector({ dir, config: { sinks: { jsonl: { dir: join(dir, 'points') }, influxdb } } });
+  const fleet = startFleet({ clients: 1, url: collector.url, pauseMs: 2 });
+  while (fleet.acked.size < 20) await delay(5);
+  await fleet.finish();
+  await collector.waitForLog('sink influxdb: retrying');
+  // The others would have been given three seconds.
+  expect(await stopCleanly(collector)).toBeLessThan(3000);
+  expect(linesByTriple(join(dir, 'points')).size, 'those that can go on do').toBe(fleet.acked.size);
+});

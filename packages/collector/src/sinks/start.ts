@@ -18,6 +18,8 @@ import type { FromSinkThread, SinkThreadData, ToSinkThread } from './messages.ts
 const RESTART_AFTER_MS = 1000;
 /** Of the thread's JavaScript heap: at the bound the sink starts again, and nothing else does. */
 const HEAP_MB_MAX = 1024;
+/** What a sink in trouble gets of its time to drain: its server is away, and will hardly be back by then. */
+const TROUBLED_DRAIN_MS = 500;
 /** Beyond its time to drain, before a thread that does not leave is ended. */
 const LEAVE_MS = 500;
 
@@ -28,7 +30,10 @@ export interface SinkThread {
   state(): { state: string; why: string };
   /** What this kind of sink counts for itself, at most a second old. */
   figures(): readonly Figure[];
-  /** Goes on to the journal's end, at most for `drainMs`, then ends the thread; its cursor stays where it is. */
+  /**
+   * Goes on to the journal's end, at most for `drainMs` (half a second when it is in trouble), then ends the thread; its
+   * cursor stays where it is.
+   */
   stop(drainMs: number): Promise<void>;
 }
 
@@ -76,8 +81,9 @@ export function startSinkThread(settings: SinkSettings, position: DurablePositio
     counters,
     state: () => said,
     figures: () => figures,
-    async stop(drainMs) {
+    async stop(allowedMs) {
       stopping.abort();
+      const drainMs = said.why === '' ? allowedMs : Math.min(allowedMs, TROUBLED_DRAIN_MS);
       worker?.postMessage({ message: 'stop', drainMs } satisfies ToSinkThread);
       const late = setTimeout(() => {
         log.warn(`sink ${name}: left in the middle of a write; what is not stored is still in the journal`);
