@@ -133,11 +133,13 @@ test('who has begun a request is answered with Connection: close; both readyz sa
 test('clients that send slowly, send nothing or read nothing do not keep it', { timeout: 60_000 }, async ({
   annotate,
 }) => {
-  const collector = await startCollector({ dir: temporaryDirectory() });
+  // Patient, so that no timeout of the clients' helps the stop.
+  const limits = { head_timeout: '60s', body_timeout: '60s', body_rate: '1B/s' };
+  const collector = await startCollector({ dir: temporaryDirectory(), config: { limits } });
   const clients: Raw[] = [];
   for (let i = 0; i < 5; i++) {
     const slowBody = await rawClient(collector.url);
-    slowBody.socket.write(headOf(`slow-${i}`, 1000));
+    slowBody.socket.write(headOf(`slow-${i}`, 100_000));
     const slowHead = await rawClient(collector.url);
     slowHead.socket.write('POST /v1/batches HTTP/1.1\r\nHost');
     const deaf = await rawClient(collector.url);
