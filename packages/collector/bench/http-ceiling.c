@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CONNECTIONS_MAX 1024
+#define CONNECTIONS_MAX 8192
 #define BUFFER_BYTES 65536
 
 static char buffers[CONNECTIONS_MAX][BUFFER_BYTES];
