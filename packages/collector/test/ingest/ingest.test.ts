@@ -1,35 +1,8 @@
 /** From a request to its answer over a real ring, journal and group commit: who is told what, and not before when. */
-import * as fs from 'node:fs';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setImmediate as turnEnd } from 'node:timers/promises';
 import { encodeBatch } from '@metricstream/proto/encode.ts';
-import { DEFAULT_WIRE_LIMITS } from '@metricstream/proto/limits.ts';
-import { createWalker } from '@metricstream/proto/walk.ts';
-import { createCounters } from '@metricstream/shared/counters.ts';
-import { openJournal } from '@metricstream/shared/journal/journal.ts';
-import { openJournalReader } from '@metricstream/shared/journal/reader.ts';
-import { expect, onTestFinished, test } from 'vitest';
-import { createAdmission } from '../../src/admission/admission.ts';
-import { createClientTable, openClientTable } from '../../src/admission/client-table.ts';
-import type { ClientLimits } from '../../src/admission/limits.ts';
-import { createLimiter } from '../../src/admission/limits.ts';
-import { monotonicTicks } from '../../src/admission/monotonic.ts';
-import { createAuth } from '../../src/admission/auth.ts';
-import type { Exchange } from '../../src/http/types.ts';
-import { INGEST_COUNTERS } from '../../src/ingest/counters.ts';
-import { createIngest } from '../../src/ingest/ingest.ts';
-import { createOwnSeqs } from '../../src/ingest/own-seqs.ts';
-import { JOURNAL_COUNTERS } from '../../src/journal-thread/counters.ts';
-import { createGroupCommit } from '../../src/journal-thread/group-commit.ts';
-import { createLedger } from '../../src/ledger/ledger.ts';
-import { createDecisions, createDecisionWriter } from '../../src/rings/decisions.ts';
-import { createDoorbell, openDoorbell } from '../../src/rings/doorbell.ts';
-import { NO_ADDRESSES, REFUSALS } from './common-parts.ts';
-import { createRing } from '../../src/rings/ring-layout.ts';
-import { createRingReader } from '../../src/rings/ring-reader.ts';
-import { createRingWriter } from '../../src/rings/ring-writer.ts';
+import { setImmediate as turnEnd } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { rig } from './rig.ts';
 
 function batchOf(seq: number, value = seq): Uint8Array {
   return encodeBatch({
@@ -46,112 +19,6 @@ function batchOf(seq: number, value = seq): Uint8Array {
     timesUnixNano: [1_764_000_000_000_000_000n],
     values: Float64Array.of(value),
   });
-}
-
-const UNLIMITED = { requestsPerSecond: Infinity, bytesPerSecond: Infinity, pointsPerSecond: Infinity, burstMs: 1000 };
-
-function rig(ack: 'journal' | 'memory' = 'journal', ringBytes = 64 * 1024, limits: ClientLimits = UNLIMITED) {
-  const dir = mkdtempSync(join(tmpdir(), 'ms-ingest-'));
-  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
-  const events: string[] = [];
-  const shared = createRing(ringBytes, 1024);
-  const ring = createRingWriter(shared, openDoorbell(createDoorbell()));
-  const reader = createRingReader(shared);
-  let syncFails = false;
-  const journal = openJournal({
-    dir,
-    segmentBytesMax: 1 << 20,
-    replay: 'all',
-    onRecord: () => {},
-    nowUnixMs: () => 1,
-    fs: {
-      ...fs,
-      fdatasyncSync(fd) {
-        events.push('sync');
-        if (ring.settled() !== settledBefore) events.push('settled before the sync returned');
-        if (syncFails) throw new Error('EIO');
-        fs.fdatasyncSync(fd);
-      },
-    },
-  });
-  const commit = createGroupCommit({
-    journal,
-    ledger: createLedger(),
-    counters: createCounters(JOURNAL_COUNTERS),
-    hasRoom: () => true,
-    onFailure: () => {},
-    onConflict: () => {},
-    onEpochSwitch: () => {},
-  });
-  const table = openClientTable(createClientTable(16));
-  const limiter = createLimiter(table, limits);
-  const counters = createCounters<string>(INGEST_COUNTERS);
-  const ingest = createIngest({
-    ring,
-    admission: createAdmission(table, limiter, createDecisionWriter(createDecisions(64))),
-    auth: createAuth({ mode: 'none', tokens: [], addresses: NO_ADDRESSES }),
-    isReady: () => true,
-    walk: createWalker({ ...DEFAULT_WIRE_LIMITS }),
-    counters,
-    ack,
-    decompression: { bytesMax: 8192, ratioMax: 200 },
-    refusals: REFUSALS,
-    ownSeqs: createOwnSeqs(0),
-    onFault: () => {},
-  });
-  void ingest.answerSettled();
-  let settledBefore = ring.settled();
-
-  /** One request, head and body. Its answer is told in `events` as `name: status`, unless its client is `gone`. */
-  function send(name: string, batch: Uint8Array, gone = false): void {
-    const headers: Record<string, string> = { 'content-type': 'application/x-protobuf', 'client-id': 'c' };
-    const exchange: Exchange = {
-      method: 'POST',
-      path: '/v1/batches',
-      query: '',
-      header: (field) => headers[field] ?? '',
-      repeats: () => false,
-      contentLength: batch.length,
-      remote: 'test',
-      peer: { ip: '', certified: undefined, context: undefined },
-      context: undefined,
-      answer: ({ status }) => void (gone || events.push(`${name}: ${status}`)),
-    };
-    const refusal = ingest.handler.head(exchange);
-    if (refusal) exchange.answer(refusal);
-    else ingest.handler.body(exchange, batch);
-  }
-
-  return {
-    counters,
-    events,
-    send,
-    turn: () => ingest.handler.turn?.(),
-    /** What the client may still send. */
-    left(kind: 'bytes' | 'points'): number {
-      const nowTicks = monotonicTicks();
-      return limiter.remaining(table.find('c', nowTicks), kind, nowTicks);
-    },
-    failSyncs: (fails: boolean) => {
-      syncFails = fails;
-    },
-    /** The journal thread's part, then as many turns as the answers may take. */
-    async round(): Promise<void> {
-      settledBefore = ring.settled();
-      commit([reader]);
-      for (let i = 0; i < 50 && ingest.holds() > 0; i++) await turnEnd();
-    },
-    seqsOnDisk(): number[] {
-      const seqs: number[] = [];
-      const journalReader = openJournalReader(dir);
-      for (let at = 0; at < journal.durable.get(); ) {
-        const chunk = journalReader.read(at, journal.durable.get(), 1 << 20);
-        seqs.push(...chunk.records.map(({ seq }) => seq));
-        at = chunk.next;
-      }
-      return seqs;
-    },
-  };
 }
 
 test('no yes leaves before the sync has returned', async () => {
