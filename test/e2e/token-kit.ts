@@ -1,5 +1,6 @@
 /** What tests of identity share: the token verbs as an operator runs them, and one client on one kept-alive connection. */
 import { execFile } from 'node:child_process';
+import type { ConnectionOptions } from 'node:tls';
 import { promisify } from 'node:util';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Agent, request } from 'undici';
@@ -47,9 +48,9 @@ export interface OneConnection {
   close(): Promise<void>;
 }
 
-/** A client that keeps its one connection. `url` is the collector's. */
-export function oneConnection(url: string, clientId: string): OneConnection {
-  const dispatcher = new Agent({ connections: 1, pipelining: 1 });
+/** A client that keeps its one connection. @param url the collector's. @param tls whom it trusts, and as whom it comes. */
+export function oneConnection(url: string, clientId: string, tls: ConnectionOptions = {}): OneConnection {
+  const dispatcher = new Agent({ connections: 1, pipelining: 1, connect: tls });
   const epoch = Date.now() * 1024;
   let seq = 0;
 
