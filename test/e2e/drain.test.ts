@@ -76,7 +76,9 @@ async function frozenServer(): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-test('under load: it ends with 0, and each batch that got a yes is stored once', async ({ annotate }) => {
+test('under load: it ends with 0, and each batch that got a yes is stored once', { timeout: 60_000 }, async ({
+  annotate,
+}) => {
   const dir = temporaryDirectory();
   let collector = await startCollector({ dir, config: { limits: { per_client: { requests: 'unlimited' } } } });
   const fleet = startFleet({ clients: 12, url: collector.url, pauseMs: 0 });

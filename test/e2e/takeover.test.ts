@@ -144,7 +144,9 @@ test(`${TAKEOVERS} takeovers under load: each batch is stored once, no connectio
   expect(Math.max(...gaps)).toBeLessThan(10_000);
 });
 
-test('two successors at once: one follows, the other says that there is one and leaves', async () => {
+test('two successors at once: one follows, the other says that there is one and leaves', {
+  timeout: 60_000,
+}, async () => {
   const { dir, first, successorAtDoor } = rig();
   const running = await first();
   const held = await halfARequest(running.url);
@@ -160,7 +162,9 @@ test('two successors at once: one follows, the other says that there is one and 
   expect(await one.stop()).toMatchObject({ code: 0 });
 });
 
-test('a successor that is told to stop while it waits leaves at once with 0, and the next one goes on', async () => {
+test('a successor that is told to stop while it waits leaves at once with 0, and the next one goes on', {
+  timeout: 60_000,
+}, async () => {
   const { dir, first, successor, successorAtDoor } = rig();
   const running = await first();
   const fleet = startFleet({ clients: 2, url: running.url, pauseMs: 1 });
@@ -170,7 +174,8 @@ test('a successor that is told to stop while it waits leaves at once with 0, and
   await waiting.waitForLog('takeover: asked the running collector to leave');
   const sinceMs = performance.now();
   expect(await waiting.stop()).toMatchObject({ code: 0 });
-  expect(performance.now() - sinceMs).toBeLessThan(2000);
+  // Sooner than the predecessor could have let it in.
+  expect(performance.now() - sinceMs).toBeLessThan(3500);
   expect(await running.ended).toMatchObject({ code: 0 });
   const next = await successor(running.url);
   const before = fleet.acked.size;
@@ -181,7 +186,9 @@ test('a successor that is told to stop while it waits leaves at once with 0, and
   expect(faults).toEqual(NO_FAULTS);
 });
 
-test('a predecessor that is killed while it leaves is followed all the same, and what it said yes to is stored', async () => {
+test('a predecessor that is killed while it leaves is followed all the same, and what it said yes to is stored', {
+  timeout: 60_000,
+}, async () => {
   const { dir, first, successorAtDoor } = rig();
   const running = await first();
   const fleet = startFleet({ clients: 4, url: running.url, pauseMs: 1 });
@@ -200,7 +207,9 @@ test('a predecessor that is killed while it leaves is followed all the same, and
   expect(stored).toBe(fleet.acked.size);
 });
 
-test('without a predecessor it just starts; a port that another program has is still said, with or without --takeover', async () => {
+test('without a predecessor it just starts; a port that another program has is still said, with or without --takeover', {
+  timeout: 60_000,
+}, async () => {
   const { successorAtDoor } = rig();
   const holder = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => holder.once('listening', resolve));

@@ -18,20 +18,22 @@ const WAIT_MS = 15_000;
 const LOOK_EVERY_MS = 20;
 const PROGRESS_EVERY_MS = 2000;
 
+/** The directory is held until the process ends: a part that was left as it is at the stop may write until then. */
 export interface Owned {
-  release(): void;
+  /** Nobody is to be asked to leave any more. */
+  leave(): void;
 }
+
+/** Whatever is collected as garbage gives its lock back. */
+const held: object[] = [];
 
 /** @throws MetricStreamError `directory_locked` when another program holds it. */
 export function ownDirectory(dir: string): Owned {
-  const lock = lockDirectory(dir);
+  held.push(lockDirectory(dir));
   const pidFile = join(dir, PID_FILE);
   writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o640 });
   return {
-    release() {
-      rmSync(pidFile, { force: true });
-      lock.release();
-    },
+    leave: () => rmSync(pidFile, { force: true }),
   };
 }
 
@@ -46,7 +48,7 @@ export function tryOwnDirectory(dir: string): Owned | undefined {
 }
 
 /** The place of the one successor. @throws MetricStreamError `directory_locked` when there is another. */
-export function claimSuccession(dir: string): Owned {
+export function claimSuccession(dir: string): { release(): void } {
   try {
     return lockDirectory(dir, SUCCESSOR_LOCK_FILE);
   } catch (cause) {

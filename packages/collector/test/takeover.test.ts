@@ -1,7 +1,7 @@
 /** Who is asked to leave a state directory, and who is not: no process but the one that holds it ever gets a signal. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog } from '@metricstream/shared/log.ts';
@@ -17,13 +17,14 @@ function temporaryDirectory(): string {
 
 const never = new AbortController().signal;
 
-test('the directory has one owner, who is named while it lasts', () => {
+test('the directory has one owner; it is named until it leaves, and is the owner until its process ends', () => {
   const dir = temporaryDirectory();
   const owned = ownDirectory(dir);
+  expect(readFileSync(join(dir, 'collector.pid'), 'utf8')).toBe(`${process.pid}\n`);
   expect(tryOwnDirectory(dir)).toBe(undefined);
-  owned.release();
+  owned.leave();
   expect(existsSync(join(dir, 'collector.pid'))).toBe(false);
-  tryOwnDirectory(dir)?.release();
+  expect(tryOwnDirectory(dir)).toBe(undefined);
 });
 
 test('there is one successor at a time', () => {
@@ -36,9 +37,8 @@ test('there is one successor at a time', () => {
 
 test('a free directory is taken at once', async () => {
   const dir = temporaryDirectory();
-  const owned = await takeOver(dir, { log: silentLog, signal: never, waitMs: 0 });
+  await takeOver(dir, { log: silentLog, signal: never, waitMs: 0 });
   expect(tryOwnDirectory(dir)).toBe(undefined);
-  owned.release();
 });
 
 test('a process that the file names and that does not hold the directory is left alone, and the wait ends with what to do', async () => {

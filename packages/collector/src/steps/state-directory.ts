@@ -5,14 +5,14 @@
 import { mkdirSync } from 'node:fs';
 import { MetricStreamError } from '@metricstream/shared/errors.ts';
 import type { Step } from '@metricstream/shared/lifecycle.ts';
-import { claimSuccession, type Owned, ownDirectory, takeOver, tryOwnDirectory } from '../takeover.ts';
+import { claimSuccession, ownDirectory, takeOver, tryOwnDirectory } from '../takeover.ts';
 import { assertPortFree } from './port.ts';
 import type { StepContext } from './parts.ts';
 
 /** @returns the steps before and after the listeners; the directory is ours when both are done. */
 export function directorySteps({ config, parts, takeover, log }: StepContext): { own: Step; follow: Step } {
   const { stateDir, listen } = config;
-  let succession: Owned | undefined;
+  let succession: { release(): void } | undefined;
   const own: Step = {
     name: 'state directory',
     async start() {
@@ -27,7 +27,7 @@ export function directorySteps({ config, parts, takeover, log }: StepContext): {
     },
     stop() {
       succession?.release();
-      parts.owned?.release();
+      parts.owned?.leave();
     },
   };
   const follow: Step = {
