@@ -18,6 +18,10 @@ const pointsOf = ({ groups }: ReadLines) =>
     .flatMap(({ resource, points }) => points.map((point) => ({ ...point, resource })))
     .toSorted((a, b) => a.line - b.line);
 
+const withMore = (more: string): string => `{"name":"x","value":1,${more}}`;
+const labels = (count: number, value: string): string =>
+  `"labels":{${Array.from({ length: count }, (_, i) => `"k${i}":"${value}"`).join()}}`;
+
 describe('a line', () => {
   test('is a point with all digits of its time and value', () => {
     const line = `{"timestamp":"2025-10-04T14:00:00.123456789+02:00","name":"disk.used","value":-1.5e-3,"unit":"bytes",
@@ -59,9 +63,9 @@ describe('a line', () => {
   ])('may have %s', (_what, text) =>
     expect(read(text)).toMatchObject({ rejected: 0, groups: [{ points: [{ value: 1 }] }] }),
   );
+});
 
-  const with_ = (more: string): string => `{"name":"x","value":1,${more}}`;
-  const long = 'x'.repeat(1025);
+describe('a line that is no point', () => {
   test.each([
     ['nothing of an object', 'x', 'is not a JSON object'],
     ['an array', '[1]', 'is an array; one object a line'],
@@ -80,48 +84,44 @@ describe('a line', () => {
     ['a huge number', '{"name":"x","value":1e999}', 'value: is larger than a 64-bit floating-point number can be'],
     ['a key twice', '{"name":"x","value":1,"value":2}', 'value: stands twice'],
     ['a key twice, hidden', String.raw`{"name":"x","value":1,"n\u0061me":"y"}`, 'name: stands twice'],
-    ['an unknown key', with_('"lables":{}'), expect.stringMatching(/^lables: unknown; known are timestamp, name/)],
-    ['a key that is none', with_(`"${'é'.repeat(99)}":1`), expect.stringMatching(/^a key: unknown; /)],
-    ['a key of ours', with_('"client_id":"a"'), "client_id: is the collector's to say; leave it out"],
-    ['__proto__', with_('"__proto__":{}'), expect.stringMatching(/^__proto__: unknown/)],
+    ['an unknown key', withMore('"lables":{}'), expect.stringMatching(/^lables: unknown; known are timestamp, name/)],
+    ['a key that is none', withMore(`"${'é'.repeat(99)}":1`), expect.stringMatching(/^a key: unknown; /)],
+    ['a key of ours', withMore('"client_id":"a"'), "client_id: is the collector's to say; leave it out"],
+    ['__proto__', withMore('"__proto__":{}'), expect.stringMatching(/^__proto__: unknown/)],
     ['a name with a space', '{"name":"a b","value":1}', expect.stringMatching(/^name: must be a letter or _/)],
     ['a long name', `{"name":"${'x'.repeat(257)}","value":1}`, expect.stringMatching(/^name: must be .* at most 256$/)],
-    ['a time in seconds', with_('"timestamp":1759579200'), 'timestamp: is not a text'],
-    ['a day', with_('"timestamp":"2025-10-04"'), expect.stringMatching(/^timestamp: is not a time such as/)],
-    ['a time before 1970', with_('"timestamp":"1969-12-31T23:59:59Z"'), expect.stringMatching(/^timestamp: /)],
-    ['NUL, raw', with_('"host":"a\0b"'), 'host: holds a control character'],
-    ['NUL, escaped', with_(String.raw`"host":"a\u0000b"`), 'host: holds a control character, or half a character'],
-    ['DEL', with_('"host":"a\x7fb"'), 'host: holds a control character, or half a character'],
-    ['half a character', with_(String.raw`"host":"\ud83d"`), 'host: holds a control character, or half a character'],
-    ['a wrong escape', with_(String.raw`"host":"\x41"`), expect.stringMatching(/^host: holds an escape/)],
-    ['a long host', with_(`"host":"${long}"`), 'host: has more than 1024 bytes'],
-    ['a long unit', with_(`"unit":"${'é'.repeat(33)}"`), 'unit: has more than 64 bytes'],
-    ['labels that are no object', with_('"labels":["a"]'), 'labels: is not an object of texts'],
-    ['a label that is no text', with_('"labels":{"a":1}'), 'labels.a: is not a text'],
-    ['deep nesting', with_(`"labels":${'{"a":'.repeat(50_000)}`), 'labels.a: is not a text'],
-    ['a label twice', with_('"labels":{"a":"1","b":"2","a":"3"}'), 'labels.a: stands twice'],
-    ['a label whose key is none', with_('"labels":{"a b":"1"}'), expect.stringMatching(/^labels: a key must be/)],
-    [
-      'many labels',
-      with_(`"labels":{${Array.from({ length: 33 }, (_, i) => `"k${i}":"v"`)}}`),
-      'labels: are more than 32',
-    ],
+    ['a time in seconds', withMore('"timestamp":1759579200'), 'timestamp: is not a text'],
+    ['a day', withMore('"timestamp":"2025-10-04"'), expect.stringMatching(/^timestamp: is not a time such as/)],
+    ['a time before 1970', withMore('"timestamp":"1969-12-31T23:59:59Z"'), expect.stringMatching(/^timestamp: /)],
+    ['NUL, raw', withMore('"host":"a\0b"'), 'host: holds a control character'],
+    ['NUL, escaped', withMore(String.raw`"host":"a\u0000b"`), 'host: holds a control character, or half a character'],
+    ['DEL', withMore('"host":"a\x7fb"'), 'host: holds a control character, or half a character'],
+    ['half a character', withMore(String.raw`"host":"\ud83d"`), 'host: holds a control character, or half a character'],
+    ['a wrong escape', withMore(String.raw`"host":"\x41"`), expect.stringMatching(/^host: holds an escape/)],
+    ['a long host', withMore(`"host":"${'x'.repeat(1025)}"`), 'host: has more than 1024 bytes'],
+    ['a long unit', withMore(`"unit":"${'é'.repeat(33)}"`), 'unit: has more than 64 bytes'],
+    ['labels that are no object', withMore('"labels":["a"]'), 'labels: is not an object of texts'],
+    ['a label that is no text', withMore('"labels":{"a":1}'), 'labels.a: is not a text'],
+    ['deep nesting', withMore(`"labels":${'{"a":'.repeat(50_000)}`), 'labels.a: is not a text'],
+    ['a label twice', withMore('"labels":{"a":"1","b":"2","a":"3"}'), 'labels.a: stands twice'],
+    ['a label whose key is none', withMore('"labels":{"a b":"1"}'), expect.stringMatching(/^labels: a key must be/)],
+    ['many labels', withMore(labels(33, 'v')), 'labels: are more than 32'],
     [
       'labels that are long together',
-      with_(`"labels":{${Array.from({ length: 5 }, (_, i) => `"k${i}":"${'v'.repeat(1000)}"`)}}`),
+      withMore(labels(5, 'v'.repeat(1000))),
       'labels: with name and unit, they have more than 4096 bytes',
     ],
     ['a comma too many', '{"name":"x","value":1,}', 'a key is not a text'],
     ['a comma too few', '{"name":"x" "value":1}', 'a comma or } is missing'],
     ['no colon', '{"name" "x"}', 'name: has no value'],
     ['an end too early', '{"name":"x","value":1', 'the line is cut off'],
-  ])('with %s is told what is wrong', (_what, text, reason) => {
+  ])('because of %s is told what is wrong', (_what, text, reason) => {
     const lines = read(`${GOOD}\n${text}\n${GOOD.replace('usage', 'idle')}`);
     expect(lines.errors).toEqual([{ line: 2, reason }]);
     expect(pointsOf(lines).map(({ line }) => line)).toEqual([1, 3]);
   });
 
-  test('that is not UTF-8 is told by its number, whatever else is in the body', () => {
+  test('for it is not UTF-8 is told by its number, whatever else is in the body', () => {
     const bytes = Buffer.concat([
       Buffer.from(`${GOOD}\n\n`),
       Buffer.from([0x22, 0xff, 0x0a]),

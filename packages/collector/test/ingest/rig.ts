@@ -109,23 +109,13 @@ export function rig(ack: 'journal' | 'memory' = 'journal', ringBytes = 64 * 1024
   let settledBefore = ring.settled();
 
   /** One request, head and body. Its answer is told in `events` as `name: status`, unless its client is `gone`. */
-  function post({ name, path, headers, body, gone = false }: Posted): void {
-    const exchange: Exchange = {
-      method: 'POST',
-      path,
-      query: '',
-      header: (field) => headers[field] ?? '',
-      repeats: () => false,
-      contentLength: body.length,
-      remote: 'test',
-      peer: { ip: '', certified: undefined, context: undefined },
-      context: undefined,
-      answer(answer) {
-        if (gone) return;
-        events.push(`${name}: ${answer.status}`);
-        answers.set(name, answer.text.slice(answer.text.indexOf('\r\n\r\n') + 4));
-      },
-    };
+  function post(posted: Posted): void {
+    const { name, body, gone = false } = posted;
+    const exchange = exchangeOf(posted, (answer) => {
+      if (gone) return;
+      events.push(`${name}: ${answer.status}`);
+      answers.set(name, answer.text.slice(answer.text.indexOf('\r\n\r\n') + 4));
+    });
     const refusal = ingest.handler.head(exchange);
     if (refusal) exchange.answer(refusal);
     else ingest.handler.body(exchange, body);
@@ -136,16 +126,7 @@ export function rig(ack: 'journal' | 'memory' = 'journal', ringBytes = 64 * 1024
     post({ name, path: '/v1/batches', headers, body, gone });
   }
 
-  function records(): JournalRecord[] {
-    const found: JournalRecord[] = [];
-    const journalReader = openJournalReader(dir);
-    for (let at = 0; at < journal.durable.get(); ) {
-      const chunk = journalReader.read(at, journal.durable.get(), 1 << 20);
-      found.push(...chunk.records.map((record) => ({ ...record, body: record.body.slice() })));
-      at = chunk.next;
-    }
-    return found;
-  }
+  const records = (): JournalRecord[] => recordsIn(dir, journal.durable.get());
 
   return {
     counters,
@@ -181,4 +162,30 @@ export function rig(ack: 'journal' | 'memory' = 'journal', ringBytes = 64 * 1024
     },
     seqsOnDisk: () => records().map(({ seq }) => seq),
   };
+}
+
+function exchangeOf({ path, headers, body }: Posted, answer: Exchange['answer']): Exchange {
+  return {
+    method: 'POST',
+    path,
+    query: '',
+    header: (field) => headers[field] ?? '',
+    repeats: () => false,
+    contentLength: body.length,
+    remote: 'test',
+    peer: { ip: '', certified: undefined, context: undefined },
+    context: undefined,
+    answer,
+  };
+}
+
+function recordsIn(dir: string, end: number): JournalRecord[] {
+  const found: JournalRecord[] = [];
+  const reader = openJournalReader(dir);
+  for (let at = 0; at < end; ) {
+    const chunk = reader.read(at, end, 1 << 20);
+    found.push(...chunk.records.map((record) => ({ ...record, body: record.body.slice() })));
+    at = chunk.next;
+  }
+  return found;
 }
