@@ -10,7 +10,7 @@ import { setImmediate as turnEnd } from 'node:timers/promises';
 import { DEFAULT_WIRE_LIMITS } from '@metricstream/proto/limits.ts';
 import { createWalker } from '@metricstream/proto/walk.ts';
 import { createCounters } from '@metricstream/shared/counters.ts';
-import { openJournal } from '@metricstream/shared/journal/journal.ts';
+import { type Journal, openJournal } from '@metricstream/shared/journal/journal.ts';
 import { openJournalReader } from '@metricstream/shared/journal/reader.ts';
 import type { JournalRecord } from '@metricstream/shared/journal/record.ts';
 import { onTestFinished } from 'vitest';
@@ -46,6 +46,25 @@ const WIRE_LIMITS = {
 };
 const UNLIMITED = { requestsPerSecond: Infinity, bytesPerSecond: Infinity, pointsPerSecond: Infinity, burstMs: 1000 };
 
+const COMMIT = { hasRoom: () => true, onFailure: () => {}, onConflict: () => {}, onEpochSwitch: () => {} };
+
+function openWatched(dir: string, beforeSync: () => void): Journal {
+  return openJournal({
+    dir,
+    segmentBytesMax: 1 << 20,
+    replay: 'all',
+    onRecord: () => {},
+    nowUnixMs: () => 1,
+    fs: {
+      ...fs,
+      fdatasyncSync(fd) {
+        beforeSync();
+        fs.fdatasyncSync(fd);
+      },
+    },
+  });
+}
+
 interface Posted {
   name: string;
   path: string;
@@ -63,32 +82,13 @@ export function rig(ack: 'journal' | 'memory' = 'journal', ringBytes = 64 * 1024
   const ring = createRingWriter(shared, openDoorbell(createDoorbell()));
   const reader = createRingReader(shared);
   let syncFails = false;
-  const journal = openJournal({
-    dir,
-    segmentBytesMax: 1 << 20,
-    replay: 'all',
-    onRecord: () => {},
-    nowUnixMs: () => 1,
-    fs: {
-      ...fs,
-      fdatasyncSync(fd) {
-        events.push('sync');
-        if (ring.settled() !== settledBefore) events.push('settled before the sync returned');
-        if (syncFails) throw new Error('EIO');
-        fs.fdatasyncSync(fd);
-      },
-    },
+  const journal = openWatched(dir, () => {
+    events.push('sync');
+    if (ring.settled() !== settledBefore) events.push('settled before the sync returned');
+    if (syncFails) throw new Error('EIO');
   });
   const ledger = createLedger();
-  const commit = createGroupCommit({
-    journal,
-    ledger,
-    counters: createCounters(JOURNAL_COUNTERS),
-    hasRoom: () => true,
-    onFailure: () => {},
-    onConflict: () => {},
-    onEpochSwitch: () => {},
-  });
+  const commit = createGroupCommit({ ...COMMIT, journal, ledger, counters: createCounters(JOURNAL_COUNTERS) });
   const table = openClientTable(createClientTable(16));
   const limiter = createLimiter(table, limits);
   const counters = createCounters<string>(INGEST_COUNTERS);
