@@ -47,7 +47,7 @@ async function door(): Promise<{ tokens: number; tokens_file_broken: boolean }> 
 
 beforeAll(async () => {
   webToken = await token('web-*');
-  const limits = { per_address: { unauthenticated: 'unlimited' } };
+  const limits = { per_address: { unauthenticated: 'unlimited' }, per_client: { requests: 'unlimited' } };
   collector = await startCollector({ dir, config: { auth: 'tokens', tokens_file: file, workers: 4, limits } });
 });
 
@@ -80,7 +80,9 @@ test('only the health of the collector is told to everybody', async () => {
   expect([await status('/nowhere'), await status('/v1/batches'), await status('/')]).toEqual([401, 401, 401]);
 });
 
-test('a rotation: two tokens live side by side; the revoked one is out within a second on its open connection', async () => {
+test('a rotation: two tokens live side by side; the revoked one is out within a second on its open connection', {
+  timeout: 60_000,
+}, async () => {
   const before = await token('app-1', '--name', 'app-1-a');
   const [old, next] = [connection('app-1'), connection('app-1')];
   await untilKnown(old, before);
@@ -152,6 +154,20 @@ test('SIGHUP reads the file again, though it has not changed', async () => {
   process.kill(collector.pid, 'SIGHUP');
   await expect.poll(count, { timeout: 5000 }).toBe(before + 1);
   expect((await connection('web-1').send(webToken)).status).toBe(200);
+});
+
+test('a collector that cannot read its tokens at the start ends with 78 and says how to make one', async () => {
+  const config = join(dir, 'no-tokens.yaml');
+  const missing = join(dir, 'none');
+  writeFileSync(
+    config,
+    JSON.stringify({ listen: '127.0.0.1:0', auth: 'tokens', tokens_file: missing, state_dir: join(dir, 'other') }),
+  );
+  const { code, err } = await collectorCommand('run', '-c', config);
+  expect(code).toBe(78);
+  expect(err).toContain(
+    `${missing} does not exist; metricstream-collector token new --client 'web-*' --file ${missing}`,
+  );
 });
 
 test('the token is in no log line, no page, no file and no argument', async () => {

@@ -68,7 +68,7 @@ export function oneConnection(url: string, clientId: string, tls: ConnectionOpti
       for (let sent = 1; ; sent++) {
         const answer = await send(token);
         if (answer.status !== status) return { ...answer, atMs: performance.now(), sent };
-        if (sent > 5000) throw new Error(`still ${status} after ${sent} requests`);
+        if (sent > 20_000) throw new Error(`still ${status} after ${sent} requests`);
         await delay(2);
       }
     },

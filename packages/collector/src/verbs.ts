@@ -7,6 +7,7 @@ import type { Verb } from '@metricstream/shared/cli/program.ts';
 import { checkVerb, configVerb } from '@metricstream/shared/cli/verbs.ts';
 import { type CollectorConfig, collectorSpec } from './config.ts';
 import { forwardVerb } from './forward/verb.ts';
+import { checkFrontDoor } from './front-door-check.ts';
 import { backfillVerb, verifyVerb } from './migrate/verbs.ts';
 import { checkInfluxdb } from './setup/influxdb-check.ts';
 import { setupInfluxdbVerb } from './setup/influxdb.ts';
@@ -14,9 +15,10 @@ import { checkKafka, setupKafkaVerb } from './setup/kafka.ts';
 import { createInfluxdbClient } from './sinks/influxdb/client.ts';
 import { tokenVerb } from './tokens/verbs.ts';
 
-async function checkServers({ sinks, limits }: CollectorConfig): Promise<CheckLine[]> {
-  const { kafka, influxdb } = sinks;
-  const lines = kafka === undefined ? [] : await checkKafka(kafka, limits.decompressedBytesMax);
+async function checkServers(config: CollectorConfig): Promise<CheckLine[]> {
+  const { kafka, influxdb } = config.sinks;
+  const lines = checkFrontDoor(config);
+  if (kafka !== undefined) lines.push(...(await checkKafka(kafka, config.limits.decompressedBytesMax)));
   if (influxdb === undefined) return lines;
   const client = createInfluxdbClient(influxdb);
   try {
