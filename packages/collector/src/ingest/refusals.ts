@@ -92,7 +92,11 @@ export function formOf(accept: string): Form {
 
 export function createRefusals(settings: LimitSettings): Refusals {
   const limits = limitTexts(settings);
-  const known = new Map<string, (Answer | undefined)[]>();
+  const known: Record<Form, Map<RefusedReason, (Answer | undefined)[]>> = {
+    text: new Map(),
+    json: new Map(),
+    ack: new Map(),
+  };
   const heads = new Map<string, (body: string) => Answer>();
 
   function build(reason: RefusedReason, form: Form, retryAfterMs: number): Answer {
@@ -112,9 +116,8 @@ export function createRefusals(settings: LimitSettings): Refusals {
     refused(reason, form, waitMs = 0) {
       const ms = (waitMs > 0 ? waitMs : UNKNOWN_WAIT_MS) + Math.random() * JITTER_MS;
       const step = Math.min(Math.ceil(ms / STEP_MS), STEPS_MAX);
-      const key = `${reason} ${form}`;
-      let answers = known.get(key);
-      if (answers === undefined) known.set(key, (answers = []));
+      let answers = known[form].get(reason);
+      if (answers === undefined) known[form].set(reason, (answers = []));
       return (answers[step] ??= build(reason, form, step * STEP_MS));
     },
     rejected(reason, form, { detail = '', instead, limit = '', status = REJECTED[reason][0] } = {}) {
