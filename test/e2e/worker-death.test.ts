@@ -25,8 +25,8 @@ async function rig() {
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   const collector = await startCollector({
     dir,
-    // Few connections, so that a worker's heap is small and soon full.
-    config: { workers: 2, limits: { connections: 64, per_client: { requests: 'unlimited' } } },
+    // So few that a worker's heap is small and soon full, and that places of dead connections would be missed.
+    config: { workers: 2, limits: { connections: 12, per_client: { requests: 'unlimited' } } },
     env: { NODE_OPTIONS: `--import ${SWITCH}`, KILL_SWITCH_DIR: dir },
   });
   const fleet = startFleet({ clients: 6, url: collector.url, pauseMs: 1 });
