@@ -48,10 +48,13 @@ export interface OneConnection {
   close(): Promise<void>;
 }
 
+/** Two of one client must not have one epoch. */
+let connections = 0;
+
 /** A client that keeps its one connection. @param url the collector's. @param tls whom it trusts, and as whom it comes. */
 export function oneConnection(url: string, clientId: string, tls: ConnectionOptions = {}): OneConnection {
   const dispatcher = new Agent({ connections: 1, pipelining: 1, connect: tls });
-  const epoch = Date.now() * 1024;
+  const epoch = Date.now() * 1024 + connections++;
   let seq = 0;
 
   async function send(token: string, asClient = clientId): Promise<Answered> {
