@@ -16,6 +16,7 @@ const BENCHES: Record<string, () => Promise<{ bench: Bench }>> = {
   admission: () => import('../../packages/collector/bench/admission.bench.ts'),
   ring: () => import('../../packages/collector/bench/ring.bench.ts'),
   ingest: () => import('../../packages/collector/bench/ingest.bench.ts'),
+  fairness: () => import('../../packages/collector/bench/fairness.bench.ts'),
   openloop: () => import('../../packages/collector/bench/openloop.bench.ts'),
   jsonl: () => import('../../packages/collector/bench/jsonl.bench.ts'),
   partitions: () => import('../../packages/collector/bench/partitions.bench.ts'),

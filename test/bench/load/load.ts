@@ -47,6 +47,10 @@ export interface LoadOptions {
   rate: number;
   seconds: number;
   warmupSeconds: number;
+  /** All connections are of this one client; by default each is of its own. */
+  client?: string;
+  /** Lets everybody else go first. */
+  niced?: boolean;
 }
 
 /** @throws Error that says to install gcc when it is not there. */
@@ -68,10 +72,10 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const dir = mkdtempSync(join(tmpdir(), 'ms-load-'));
   try {
     const file = join(dir, 'requests');
-    writeFileSync(file, requestsFile(options.connections));
-    const { port, connections, rate, seconds, warmupSeconds } = options;
+    const { port, connections, rate, seconds, warmupSeconds, client, niced = false } = options;
+    writeFileSync(file, requestsFile(connections, client));
     const args = [file, '127.0.0.1', port, connections, rate, seconds, warmupSeconds].map(String);
-    return JSON.parse(await outputOf(program, args)) as LoadResult;
+    return JSON.parse(await (niced ? outputOf('nice', [program, ...args]) : outputOf(program, args))) as LoadResult;
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
@@ -90,14 +94,14 @@ async function outputOf(program: string, args: string[]): Promise<string> {
 
 let runs = 0;
 
-function requestsFile(connections: number): Buffer {
+function requestsFile(connections: number, client?: string): Buffer {
   // A new epoch for every run: the same seqs again would be duplicates and cost nothing to store.
-  const epoch = Date.now() * 1024 + (runs++ % 1024);
+  const epoch = Date.now() * 1024 + (runs++ % 64) * 16;
   const parts: Buffer[] = [];
   for (let i = 0; i < connections; i++) {
-    const clientId = `load-${String(i).padStart(4, '0')}`;
+    const clientId = client ?? `load-${String(i).padStart(4, '0')}`;
     const batch = hostBatch(i, FIRST_SEQ, 1);
-    const body = Buffer.from(encodeBatch({ ...batch, clientId, epoch, seq: FIRST_SEQ }));
+    const body = Buffer.from(encodeBatch({ ...batch, clientId, epoch: epoch + i, seq: FIRST_SEQ }));
     const head = Buffer.from(
       `POST /v1/batches HTTP/1.1\r\nHost: bench\r\nContent-Type: application/x-protobuf\r\nClient-Id: ${clientId}\r\n` +
         `Lane: live\r\nOldest-Seq: ${FIRST_SEQ}\r\nSent-At: 1764000000000\r\nContent-Length: ${body.length}\r\n\r\n`,
