@@ -207,6 +207,21 @@ test('a predecessor that is killed while it leaves is followed all the same, and
   expect(stored).toBe(fleet.acked.size);
 });
 
+test('a predecessor that does not leave keeps what it has: the successor gives up after 15 s, with 1', {
+  timeout: 60_000,
+}, async () => {
+  const { first, successorAtDoor } = rig();
+  const running = await first();
+  process.kill(running.pid, 'SIGSTOP');
+  const sinceMs = performance.now();
+  const waiting = await successorAtDoor(running.url);
+  expect(await waiting.ended).toMatchObject({ code: 1 });
+  expect(performance.now() - sinceMs).toBeGreaterThan(15_000);
+  expect(waiting.lastWords()).toContain(`process ${running.pid} was asked to leave and has not`);
+  process.kill(running.pid, 'SIGCONT');
+  expect(await running.ended, 'it was told to, and now it can').toMatchObject({ code: 0 });
+});
+
 test('without a predecessor it just starts; a port that another program has is still said, with or without --takeover', {
   timeout: 60_000,
 }, async () => {
