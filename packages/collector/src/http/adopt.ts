@@ -3,11 +3,13 @@
  * both: `read` with bytes valid only during the call, `ended` at the peer's half-close, `closed` once at the end, and
  * a `send` that says whether the kernel took everything. The direct way goes around node's streams, which cost more
  * than all of http/: plain TCP sockets read into ONE buffer shared by all connections (`onread`, a third less CPU per
- * request) and are written to through `_write` (a tenth less). Node gives `onread` only to sockets one constructs, so
- * the accepted handle is moved into a new Socket. `_handle`, `handle` and calling `_write` are not documented API:
- * where they are not what is expected (TLS, another runtime), 'data' events and `write` serve.
+ * request) and are written to through `_write` (a tenth less), TLS sockets too. Node gives `onread` only to sockets one
+ * constructs, so the accepted handle is moved into a new Socket; to TLS above an accepted socket it gives none, and 'data'
+ * events serve. `_handle`, `handle` and calling `_write` are not documented API: where they are not what is expected,
+ * 'data' events and `write` serve.
  */
 import { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 
 export const READ_BUFFER_BYTES = 64 * 1024;
 
@@ -30,7 +32,7 @@ interface TcpHandle {
 /** An open connection's socket. */
 export interface Wire {
   readonly socket: Socket;
-  /** Streams are gone around. */
+  /** Written to without node's streams. */
   readonly direct: boolean;
 }
 
@@ -46,7 +48,7 @@ export function adopt(accepted: Socket, readBuffer: Buffer, user: SocketUser): W
   socket.on('end', () => user.ended());
   socket.on('close', () => user.closed());
   socket.resume();
-  return { socket, direct: handle !== undefined };
+  return { socket, direct: handle !== undefined || accepted instanceof TLSSocket };
 }
 
 function takeHandle(accepted: Socket): TcpHandle | undefined {
