@@ -54,6 +54,8 @@ describe('the rule files', () => {
         'PointsDropped',
         'ProgramDown',
         'RebalancesFrequent',
+        'TokensExpiring',
+        'TokensFileBroken',
         'WorkersRespawned',
       ].sort(),
     );

@@ -180,6 +180,20 @@ export const scenarios: readonly Scenario[] = [
     fires: { ClientCloned: [0, 30] },
   },
   {
+    what: 'a tokens file that was broken by hand for ten minutes',
+    samples: { 'metricstream_collector_tokens_file_broken{}': gauge(0, 1, 600) },
+    fires: { TokensFileBroken: [60, 120] },
+  },
+  {
+    what: 'a tokens file that was away for half a minute',
+    samples: { 'metricstream_collector_tokens_file_broken{}': gauge(0, 1, 30) },
+  },
+  {
+    what: 'a token that has a week left, until another takes its place',
+    samples: { 'metricstream_collector_tokens_expiring{}': gauge(0, 1, 1800) },
+    fires: { TokensExpiring: [0, 30] },
+  },
+  {
     what: 'an ingest worker that died',
     samples: {
       'metricstream_collector_workers_respawned_total{}': steps(0),
