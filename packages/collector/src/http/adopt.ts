@@ -44,11 +44,16 @@ export function adopt(accepted: Socket, readBuffer: Buffer, user: SocketUser): W
   const socket = handle === undefined ? accepted : overSharedBuffer(handle, readBuffer, user);
   if (handle === undefined) socket.on('data', (chunk: Buffer) => user.read(chunk, chunk.length));
   // A broken connection is no event of its own: 'close' follows every 'error', which TLS would leave to us.
-  socket.on('error', () => void socket.destroy());
+  socket.on('error', destroyed);
   socket.on('end', () => user.ended());
   socket.on('close', () => user.closed());
   socket.resume();
   return { socket, direct: handle !== undefined || accepted instanceof TLSSocket };
+}
+
+/** One function for all sockets: an idle connection costs what hangs on its socket. */
+function destroyed(this: Socket): void {
+  this.destroy();
 }
 
 function takeHandle(accepted: Socket): TcpHandle | undefined {
