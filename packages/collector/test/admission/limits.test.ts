@@ -222,6 +222,63 @@ describe('an idle client', () => {
   });
 });
 
+describe('what workers keep to themselves', () => {
+  const THREADS = 4;
+
+  /** A limiter of each of four threads, on one slot. */
+  function fourLimiters(limits: Partial<ClientLimits>): { limiters: Limiter[]; slot: number } {
+    const shared = createClientTable(4, { threads: THREADS });
+    const tables = Array.from({ length: THREADS }, (_, i) => openClientTable(shared, i + 1));
+    const limiters = tables.map((table) => createLimiter(table, { ...OFF, ...limits }));
+    return { limiters, slot: (tables[0] as ClientTable).find('client', START) };
+  }
+
+  test.each([1, 7, 60])('never lets more than the burst through at once, nor much less, by %i', (amount) => {
+    const { limiters, slot } = fourLimiters({ bytesPerSecond: 10_000, burstMs: 1000 });
+    let admitted = 0;
+    for (let refused = 0, i = 0; refused < THREADS; i++) {
+      const isIn = (limiters[i % THREADS] as Limiter).charge(slot, 'bytes', amount, START) === 0;
+      admitted += isIn ? amount : 0;
+      refused = isIn ? 0 : refused + 1;
+    }
+    expect(admitted).toBeLessThanOrEqual(10_000);
+    expect(admitted).toBeGreaterThan(10_000 * (1 - 1 / 32) - amount);
+  });
+
+  test('leaves the long-run rate exact within 1 %, whichever of them is asked', () => {
+    const { limiters, slot } = fourLimiters({ requestsPerSecond: 997, bytesPerSecond: 600_000, burstMs: 1000 });
+    const random = mulberry32(6);
+    const seconds = 300;
+    let [requests, now] = [0, START];
+    for (let i = 0; i < 5000; i++) limiters[i % THREADS]?.charge(slot, 'requests', 1, now);
+    while (now < START + seconds * TICKS_PER_SECOND) {
+      const limiter = limiters[between(random, 0, THREADS - 1)] as Limiter;
+      if (limiter.tryAdmit(slot, 60, now) || limiter.charge(slot, 'requests', 1, now) === 0) requests++;
+      now += between(random, 0, TICKS_PER_MS);
+    }
+    expect(Math.abs(requests / seconds / 997 - 1), `${requests / seconds}/s`).toBeLessThan(0.01);
+  });
+
+  test('is charged before anybody is refused, so that the wait is the true one', () => {
+    const { limiters, slot } = fourLimiters({ bytesPerSecond: 1000, burstMs: 10_000 });
+    const [one, two] = limiters as [Limiter, Limiter];
+    one.owe(slot, 'bytes', 50, START);
+    expect(two.remaining(slot, 'bytes', START), 'kept by the first').toBeGreaterThan(9700);
+    one.owe(slot, 'bytes', 9950, START);
+    const waitMs = two.charge(slot, 'bytes', 100, START);
+    expect(waitMs).toBeGreaterThanOrEqual(100);
+    expect(two.charge(slot, 'bytes', 100, START + waitMs * TICKS_PER_MS)).toBe(0);
+  });
+
+  test('is nothing of a request when one of the limits must be looked at', () => {
+    const { limiter, slot } = limited({ requestsPerSecond: 1000, bytesPerSecond: 1000, burstMs: 10_000 });
+    expect(limiter.tryAdmit(slot, 100, START)).toBe(true);
+    expect(limiter.tryAdmit(slot, 9950, START)).toBe(false);
+    expect(limiter.remaining(slot, 'requests', START)).toBe(9999);
+    expect(limiter.remaining(slot, 'bytes', START)).toBe(9900);
+  });
+});
+
 test('three threads on one client are admitted exactly what one would be', async () => {
   const shared = createClientTable(4, { threads: 3 });
   const gate = new SharedArrayBuffer(8);
