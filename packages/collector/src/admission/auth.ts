@@ -12,7 +12,8 @@ import type { Exchange } from '../http/types.ts';
 import type { AuthMode } from '../config/types.ts';
 import type { Addresses } from './addresses.ts';
 import { monotonicTicks } from './monotonic.ts';
-import { clientsMatcher, RESERVED_PREFIX, type TokenEntry } from './tokens.ts';
+import { isOwnClient } from '../own-clients.ts';
+import { clientsMatcher, type TokenEntry } from './tokens.ts';
 
 /** Somebody who was let in. */
 export interface Identity {
@@ -85,7 +86,7 @@ const WORDS = {
 type Wrong = keyof typeof WORDS;
 
 function identityOf(name: string, matches: (clientId: string) => boolean): Identity {
-  return { name, mayBe: (clientId) => !clientId.startsWith(RESERVED_PREFIX) && matches(clientId) };
+  return { name, mayBe: (clientId) => !isOwnClient(clientId) && matches(clientId) };
 }
 
 const ANYBODY = identityOf('', () => true);

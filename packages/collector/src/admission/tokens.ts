@@ -4,6 +4,7 @@
  * repeats what the file holds, since it might be a token. A token itself is never kept, only its SHA-256.
  */
 import { createHash } from 'node:crypto';
+import { isOwnClient } from '../own-clients.ts';
 
 export interface TokenEntry {
   /** For people and logs: `token list`, `token revoke`; also the client_id of /v1/jsonl, `jsonl:NAME`. */
@@ -33,8 +34,6 @@ export type ParsedTokens =
   | { ok: true; entries: readonly TokenLine[] }
   | { ok: false; faults: readonly TokenFault[]; more: number };
 
-/** Client ids that only the collector itself gives: those of POST /v1/jsonl. */
-export const RESERVED_PREFIX = 'jsonl:';
 export const TOKENS_BYTES_MAX = 16 * 1024 * 1024;
 export const TOKENS_MAX = 100_000;
 /** A sample of what is wrong; nobody reads on. */
@@ -62,10 +61,10 @@ export function isTokenName(name: string): boolean {
 /** @returns what is wrong with a pattern of client ids, or undefined. */
 export function clientsFault(clients: string): { what: string; expected: string } | undefined {
   if (!CLIENTS.test(clients)) return { what: 'it is no pattern of client ids', expected: EXPECTED.clients };
-  if (clients.startsWith(RESERVED_PREFIX))
+  if (isOwnClient(clients))
     return {
-      what: `client ids that begin with ${RESERVED_PREFIX} are the collector's own`,
-      expected: `another one; POST /v1/jsonl gives ${RESERVED_PREFIX}NAME by itself`,
+      what: "client ids that begin with jsonl: are the collector's own",
+      expected: 'another one; POST /v1/jsonl gives jsonl:NAME by itself',
     };
   return undefined;
 }
