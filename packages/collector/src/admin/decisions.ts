@@ -59,11 +59,11 @@ function topClients(table: ClientTable): Record<string, string | number>[] {
   const counters = Object.entries(ClientCounter);
   return table
     .heldSlots()
-    .map((slot) => ({ slot, batches: table.counted(slot, ClientCounter.batches) }))
+    .map((slot) => ({ slot, batches: table.counters.sum(slot, ClientCounter.batches) }))
     .toSorted((a, b) => b.batches - a.batches)
     .slice(0, CLIENTS_SHOWN_MAX)
     .map(({ slot }) => ({
       client_id: table.idOf(slot),
-      ...Object.fromEntries(counters.map(([name, counter]) => [name, table.counted(slot, counter)])),
+      ...Object.fromEntries(counters.map(([name, counter]) => [name, table.counters.sum(slot, counter)])),
     }));
 }

@@ -52,11 +52,12 @@ const DECISION: Record<ClientRefusal, DecisionReason> = {
 const NO_SLOT = 0xffffffff;
 
 export function createAdmission(table: ClientTable, limiter: Limiter, decisions: DecisionWriter): Admission {
+  const { counters } = table;
   let nowTicks = monotonicTicks();
   let nowMs32 = ticksToMs32(nowTicks);
 
   function refuse(slot: number, reason: ClientRefusal, waitMs: number): Refusal {
-    table.count(slot, ClientCounter.refusedLimit, 1);
+    counters.add(slot, ClientCounter.refusedLimit, 1);
     decisions.record(slot, nowMs32, false, DECISION[reason]);
     return { reason, waitMs };
   }
@@ -96,18 +97,16 @@ export function createAdmission(table: ClientTable, limiter: Limiter, decisions:
     },
     appended({ slot, points, bytesCharged }) {
       limiter.owe(slot, 'points', points, nowTicks);
-      table.count(slot, ClientCounter.batches, 1);
-      table.count(slot, ClientCounter.points, points);
-      table.count(slot, ClientCounter.bytes, bytesCharged);
+      counters.addBatch(slot, points, bytesCharged);
       decisions.record(slot, nowMs32, true, DecisionReason.accepted);
     },
     refused({ slot, bytesCharged }, reason) {
       limiter.refund(slot, 'bytes', bytesCharged, nowTicks);
-      table.count(slot, ClientCounter.refusedBusy, 1);
+      counters.add(slot, ClientCounter.refusedBusy, 1);
       decisions.record(slot, nowMs32, false, DECISION[reason]);
     },
     rejected({ slot }, conflict) {
-      table.count(slot, conflict ? ClientCounter.conflicts : ClientCounter.rejected, 1);
+      counters.add(slot, conflict ? ClientCounter.conflicts : ClientCounter.rejected, 1);
       decisions.record(slot, nowMs32, false, conflict ? DecisionReason.conflict : DecisionReason.malformed);
     },
   };

@@ -25,6 +25,8 @@ export type ClientCounter = (typeof ClientCounter)[keyof typeof ClientCounter];
 export interface ClientCounters {
   /** Adds to this thread's row. */
   add(slot: number, counter: ClientCounter, amount: number): void;
+  /** The three of a batch that came in. */
+  addBatch(slot: number, points: number, bytes: number): void;
   /** @returns what all threads have counted, each as of some moment during the call. */
   sum(slot: number, counter: ClientCounter): number;
   /** The slot is another client's now. */
@@ -57,6 +59,14 @@ class Rows implements ClientCounters {
   add(slot: number, counter: ClientCounter, amount: number): void {
     const at = this.#own + slot * COUNTERS_MAX + counter;
     this.#cells[at] = (this.#cells[at] as number) + amount;
+  }
+
+  addBatch(slot: number, points: number, bytes: number): void {
+    const cells = this.#cells;
+    const at = this.#own + slot * COUNTERS_MAX;
+    cells[at + ClientCounter.batches]! += 1;
+    cells[at + ClientCounter.points]! += points;
+    cells[at + ClientCounter.bytes]! += bytes;
   }
 
   sum(slot: number, counter: ClientCounter): number {

@@ -23,7 +23,7 @@ import {
   unpackId,
   WINDOW_SLOTS,
 } from './client-slots.ts';
-import { type ClientCounter, type ClientCounters, openClientCounters } from './client-counters.ts';
+import { type ClientCounters, openClientCounters } from './client-counters.ts';
 import { ticksToSeconds } from './monotonic.ts';
 
 export const CLIENTS_MAX = 16_384;
@@ -43,6 +43,7 @@ export interface ClientTable {
   readonly slots: number;
   /** How many threads may count and charge at once. */
   readonly threads: number;
+  readonly counters: ClientCounters;
   /**
    * Finds or takes the slot of a client and marks it seen.
    * @param id 1 to 128 ASCII characters, checked before; anything else throws.
@@ -55,10 +56,6 @@ export interface ClientTable {
   isCurrent(slot: number, generation: number, nowTicks: number): boolean;
   /** @returns the id that holds the slot, '' when it is free or changing hands. */
   idOf(slot: number): string;
-  /** Adds to what this thread has counted for the client. */
-  count(slot: number, counter: ClientCounter, amount: number): void;
-  /** @returns the sum over all threads. */
-  counted(slot: number, counter: ClientCounter): number;
   /** @returns the slots that are held now. */
   heldSlots(): number[];
   /** @returns slots in the table, slots held, clients evicted and clients refused so far. */
@@ -116,7 +113,7 @@ class Table implements ClientTable {
   readonly slots: number;
   readonly threads: number;
   readonly #holder: number;
-  readonly #counters: ClientCounters;
+  readonly counters: ClientCounters;
   readonly #evictAfterSeconds: number;
   readonly #idWords: Int32Array;
   /**
@@ -139,7 +136,7 @@ class Table implements ClientTable {
     this.threads = this.words[HEADER_WORD.threads] ?? 0;
     if (!(holder >= 1 && holder <= this.threads))
       throw new RangeError(`the client table was made for ${this.threads} threads, this is number ${holder}`);
-    this.#counters = openClientCounters(shared, this, holder);
+    this.counters = openClientCounters(shared, this, holder);
     this.#evictAfterSeconds = this.words[HEADER_WORD.evictAfterSeconds] ?? 0;
     this.#idWords = idWords(this.words[HEADER_WORD.seed] ?? 0);
     this.firstSlot = firstSlotWord(this.slots);
@@ -259,7 +256,7 @@ class Table implements ClientTable {
       Atomics.store(words, at + SLOT_WORD.chargedSeconds + i, nowSeconds);
       Atomics.store(words, at + SLOT_WORD.arrivalTicks + i, nowTicks | 0);
     }
-    this.#counters.clear(slot);
+    this.counters.clear(slot);
     for (let i = 0; i < ID_WORDS; i++) Atomics.store(words, at + SLOT_WORD.id + i, this.#id[i] ?? 0);
     Atomics.store(words, at + SLOT_WORD.hash, hash);
     Atomics.store(words, at + SLOT_WORD.lastSeenSeconds, nowSeconds);
@@ -271,14 +268,6 @@ class Table implements ClientTable {
     if (generation === 0 || (generation & 1) === 1) return '';
     const id = unpackId(this.words, this.#at(slot));
     return this.generation(slot) === generation ? id : '';
-  }
-
-  count(slot: number, counter: ClientCounter, amount: number): void {
-    this.#counters.add(slot, counter, amount);
-  }
-
-  counted(slot: number, counter: ClientCounter): number {
-    return this.#counters.sum(slot, counter);
   }
 
   heldSlots(): number[] {

@@ -43,7 +43,7 @@ function find(table: ClientTable, { clients, rounds, nowTicks }: TableData): Tab
     slots.push(slot);
   }
   for (let round = 0; round < rounds; round++)
-    for (const slot of slots) table.count(slot, ClientCounter.bytes, 61_000_003);
+    for (const slot of slots) table.counters.add(slot, ClientCounter.bytes, 61_000_003);
   return { slots, wrong: 0, admitted: 0 };
 }
 

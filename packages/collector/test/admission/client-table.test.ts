@@ -48,12 +48,12 @@ describe('a client', () => {
   test('has counters of its own', () => {
     const { table } = smallTable();
     const [a, b] = [table.find('a', START), table.find('b', START)];
-    for (let i = 0; i < 100; i++) table.count(a, ClientCounter.bytes, 60_000_000);
-    table.count(a, ClientCounter.conflicts, 1);
-    expect(table.counted(a, ClientCounter.bytes)).toBe(6_000_000_000);
-    expect(table.counted(a, ClientCounter.conflicts)).toBe(1);
-    expect(table.counted(a, ClientCounter.batches)).toBe(0);
-    expect(table.counted(b, ClientCounter.bytes)).toBe(0);
+    for (let i = 0; i < 100; i++) table.counters.add(a, ClientCounter.bytes, 60_000_000);
+    table.counters.add(a, ClientCounter.conflicts, 1);
+    expect(table.counters.sum(a, ClientCounter.bytes)).toBe(6_000_000_000);
+    expect(table.counters.sum(a, ClientCounter.conflicts)).toBe(1);
+    expect(table.counters.sum(a, ClientCounter.batches)).toBe(0);
+    expect(table.counters.sum(b, ClientCounter.bytes)).toBe(0);
   });
 });
 
@@ -73,11 +73,11 @@ describe('a full table', () => {
     for (const [i] of slots.entries()) if (i !== 5) table.find(`client-${i}`, after(60));
     const other = openClientTable(shared, 2);
     expect(other.find('client-5', START), 'known to the other thread').toBe(oldest);
-    table.count(oldest, ClientCounter.batches, 3);
+    table.counters.add(oldest, ClientCounter.batches, 3);
     const before = table.generation(oldest);
     expect(table.find('new', after(EVICT_AFTER_SECONDS))).toBe(oldest);
     expect(table.idOf(oldest)).toBe('new');
-    expect(table.counted(oldest, ClientCounter.batches)).toBe(0);
+    expect(table.counters.sum(oldest, ClientCounter.batches)).toBe(0);
     expect(table.isCurrent(oldest, before, after(EVICT_AFTER_SECONDS))).toBe(false);
     expect(table.usage()).toMatchObject({ used: 16, evicted: 1, refused: 0 });
     expect(other.find('client-5', after(EVICT_AFTER_SECONDS)), 'all others are active').toBe(-1);
@@ -146,7 +146,7 @@ describe('across threads', () => {
     expect(table.usage()).toMatchObject({ used: clients, refused: 0, evicted: 0 });
     for (const [i, slot] of (first?.slots ?? []).entries()) {
       expect(table.idOf(slot)).toBe(clientIdOf(i));
-      expect(table.counted(slot, ClientCounter.bytes), clientIdOf(i)).toBe(3 * rounds * 61_000_003);
+      expect(table.counters.sum(slot, ClientCounter.bytes), clientIdOf(i)).toBe(3 * rounds * 61_000_003);
     }
   });
 
