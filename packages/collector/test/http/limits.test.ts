@@ -176,8 +176,10 @@ test('a body that comes too slowly is answered 408, declared or chunked; one at 
     slow[1]!.send(`1;${'e'.repeat(30)}\r\nx\r\n`);
     quick.send('x'.repeat(150));
   }, 50);
+  const begunMs = performance.now();
   const answers = await Promise.all(slow.map((one) => one.isClosed(8000)));
   clearInterval(dripping);
+  expect(performance.now() - begunMs, 'time to come up to the rate').toBeGreaterThan(4900);
   for (const answer of answers) expect(answer).toMatch(/^HTTP\/1\.1 408 /);
   expect(seen.malformed).toEqual(['408 body_slow', '408 body_slow']);
   expect([quick.closed, resting.closed, seen.aborted.length]).toEqual([false, false, 2]);
