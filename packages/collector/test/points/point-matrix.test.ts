@@ -42,11 +42,12 @@ test('each point is at its series and time, the later one of two that have both'
 /** @returns how many points came in before one did not fit. */
 function filled(options: MatrixOptions, pointAt: (i: number) => readonly [row: string, time: number]): number {
   const matrix = createPointMatrix<string, number>(options);
-  for (let i = 0; ; i++) {
+  for (let i = 0; i < 100_000; i++) {
     const [row, time] = pointAt(i);
     if (!matrix.fits(row, time)) return i;
     matrix.add(row, time, i);
   }
+  return Infinity;
 }
 
 test('a matrix is bounded in points, in sweeps and in cells', () => {
