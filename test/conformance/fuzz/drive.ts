@@ -100,7 +100,7 @@ export function startDriven(): Driven {
     malformed: (status, reason) => void refused.push(`${status} ${reason}`),
     failed: (error) => void failures.push(error),
   };
-  const listener = serve(server as unknown as Server, 'connection', { handler, limits: LIMITS });
+  const listener = serve(server as unknown as Server, { handler, limits: LIMITS });
   const readBuffer = Buffer.alloc(READ_BYTES_MAX);
 
   /** Answers those that wait, and those that were not read because of them. */

@@ -67,14 +67,14 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       resolve();
     });
   });
-  return serve(server, 'connection', options);
+  return serve(server, options);
 }
 
 /**
- * Serves HTTP/1.1 on a server that listens already: `connection` of a net.Server (`allowHalfOpen`, `noDelay` and
- * `pauseOnConnect` set) or `secureConnection` of a tls.Server.
+ * Serves HTTP/1.1, over TLS if so asked, on a net.Server that listens already (`allowHalfOpen`, `noDelay` and
+ * `pauseOnConnect` set).
  */
-export function serve(server: Server, event: 'connection' | 'secureConnection', options: ServeOptions): Listener {
+export function serve(server: Server, options: ServeOptions): Listener {
   const { limits, handler } = options;
   const shared = new Shared(limits, handler);
   const { stats } = shared;
@@ -138,7 +138,7 @@ export function serve(server: Server, event: 'connection' | 'secureConnection', 
     connections.tick(tick);
     handshakes?.tick(tick);
   }, TICK_MS).unref();
-  server.on(event, accept);
+  server.on('connection', accept);
   server.on('error', () => void stats.acceptFailures++);
 
   const stop = async (drainMs: number): Promise<{ forced: number }> => {
