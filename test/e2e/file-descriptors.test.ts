@@ -23,7 +23,10 @@ test.runIf(canLimit)('out of file descriptors under load, nothing ends and nothi
   const config = { limits: { per_client: { requests: 'unlimited' } } };
   const collector = await startCollector({ dir, config });
   const fleet = startFleet({ clients: 8, url: collector.url, pauseMs: 5 });
-  while (fleet.acked.size < 100) await delay(10);
+  const jsonl = async () =>
+    ((await collector.status()) as { sinks: { jsonl: { points_stored: number; lag_points: number } } }).sinks.jsonl;
+  // Every thread has read its code by then.
+  while ((await jsonl()).points_stored < 100) await delay(10);
   const open = readdirSync(`/proc/${collector.pid}/fd`).length;
   execFileSync('prlimit', ['--pid', String(collector.pid), `--nofile=${open + FREE_DESCRIPTORS}:`]);
 
@@ -36,6 +39,7 @@ test.runIf(canLimit)('out of file descriptors under load, nothing ends and nothi
   for (const socket of idle) socket.destroy();
 
   await fleet.finish();
+  while ((await jsonl()).lag_points > 0) await delay(20);
   expect(await collector.stop(), collector.lastWords()).toMatchObject({ code: 0 });
   const { stored, ...faults } = reconcile(linesByTriple(join(dir, 'points')), fleet.sent, fleet.acked);
   expect(faults).toEqual({ lost: [], repeated: [], invented: [] });
