@@ -119,6 +119,10 @@ function redactFields(fields: LogFields): Record<string, unknown> {
   return redactValue(fields, 0) as Record<string, unknown>;
 }
 
+/** How many tokens there are, or whether their file is broken, is nobody's secret. */
+function isSecret(key: string, value: unknown): boolean {
+  return isSecretName(key) && typeof value !== 'number' && typeof value !== 'boolean';
+}
 function redactValue(value: unknown, depth: number): unknown {
   if (typeof value === 'string') return redactText(value);
   if (typeof value === 'bigint') return String(value);
@@ -127,7 +131,7 @@ function redactValue(value: unknown, depth: number): unknown {
   if (depth >= DEPTH_MAX) return '[deeper]';
   if (Array.isArray(value)) return value.map((item) => redactValue(item, depth + 1));
   return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [key, isSecretName(key) ? REDACTED : redactValue(item, depth + 1)]),
+    Object.entries(value).map(([key, item]) => [key, isSecret(key, item) ? REDACTED : redactValue(item, depth + 1)]),
   );
 }
 
