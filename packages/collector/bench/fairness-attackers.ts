@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { type LoadResult, runLoad } from '../../../test/bench/load/load.ts';
+import { type LoadResult, LOW_PRIORITY, runLoad } from '../../../test/bench/load/load.ts';
 import { debianProgram } from '../../../test/services/debian.ts';
 
 export const GREEDY_PER_SECOND = 5000;
@@ -64,7 +64,8 @@ function slow(mode: keyof typeof SLOW): Attack {
     const { command, env } = await debianProgram({ name: 'slowhttptest', pkg: 'slowhttptest' });
     const count = ['-c', String(SLOW_CONNECTIONS), '-r', String(SLOW_CONNECTIONS)];
     const where = ['-u', `http://127.0.0.1:${port}/v1/batches`, '-l', String(Math.ceil(seconds)), '-p', '1'];
-    const child = spawn('nice', [command, ...SLOW[mode], ...count, ...where], {
+    const [low, ...before] = LOW_PRIORITY;
+    const child = spawn(low, [...before, command, ...SLOW[mode], ...count, ...where], {
       env: { ...process.env, ...env },
       stdio: 'ignore',
     });

@@ -59,6 +59,8 @@ interface Measured {
   load: LoadResult;
   /** Of a core, while those who behave were measured. */
   collectorCpu: number;
+  /** What the greedy client sent per second, refused or not; 0 without one. */
+  greedyPerSecond: number;
   /** Batches of theirs that were refused, or acknowledged and not in the journal, or there twice. */
   lost: number;
 }
@@ -90,7 +92,8 @@ async function measure(
       ({ points }) => points.durable,
     );
     const loads = target === 'elsewhere' || greedy === undefined ? [load] : [load, greedy];
-    return { load, collectorCpu, lost: load.other + missing(status, loads) };
+    const greedyPerSecond = greedy === undefined ? 0 : (greedy.ok + greedy.other) / greedy.seconds;
+    return { load, collectorCpu, greedyPerSecond, lost: load.other + missing(status, loads) };
   } finally {
     await floor?.stop();
     await collector.stop();
@@ -113,7 +116,9 @@ async function run({ rounds, quick, progress }: BenchOptions): Promise<BenchRow[
   const measured = async (name: string, attack: string | undefined, target: 'collector' | 'elsewhere') => {
     const one = await measure(attack, target, seconds);
     found.set(name, [...(found.get(name) ?? []), one]);
-    progress(`  ${name}: p99 ${one.load.p99Ms} ms, collector ${(one.collectorCpu * 100).toFixed(0)} % of a core`);
+    progress(
+      `  ${name}: p99 ${one.load.p99Ms} ms, collector ${(one.collectorCpu * 100).toFixed(0)} % of a core, ${one.greedyPerSecond.toFixed(0)} greedy/s`,
+    );
   };
   for (let round = 1; round <= (quick ? 1 : rounds); round++) {
     progress(`round ${round}`);
@@ -146,7 +151,11 @@ function noteOf(found: ReadonlyMap<string, Measured[]>, name: string): string {
   const all = found.get(name) ?? [];
   const p99s = all.map(({ load }) => load.p99Ms).toSorted((a, b) => a - b);
   const cpu = all.reduce((sum, { collectorCpu }) => sum + collectorCpu, 0) / all.length;
-  return `${p99s.at(0)?.toFixed(2)} to ${p99s.at(-1)?.toFixed(2)} ms; collector ${(cpu * 100).toFixed(0)} % of a core`;
+  const greedy = Math.min(...all.map(({ greedyPerSecond }) => greedyPerSecond));
+  return (
+    `${p99s.at(0)?.toFixed(2)} to ${p99s.at(-1)?.toFixed(2)} ms; collector ${(cpu * 100).toFixed(0)} % of a core` +
+    (greedy > 0 ? `; greedy: ${greedy.toFixed(0)}/s at least` : '')
+  );
 }
 
 function rowsOf(found: ReadonlyMap<string, Measured[]>, attack: string): BenchRow[] {
