@@ -15,11 +15,18 @@ import type { Case, Part } from './corpus.ts';
 import type { Observed } from './verdict.ts';
 
 /** The longest a case is watched after its last byte. */
-const WATCH_MS_MAX = 6000;
+const WATCH_MS_MAX = 15_000;
+/** The longest that a 100 is waited for. */
+const INTERIM_MS_MAX = 10_000;
 /** After the answers expected, so much longer for one too many. */
 const GRACE_MS = 40;
+/** After so many bytes of a part in small writes, the rest comes in larger ones: by then it says nothing new. */
+const SMALL_WRITES_BYTES_MAX = 4096;
+const STEP_AFTER_BYTES = 256;
 /** A server that does nothing for so long is taken to wait for more. */
 const SILENCE_MS = 500;
+/** The same where an answer is as good as silence: it may only be late. */
+const PATIENCE_MS = 3000;
 
 /** Opens a connection; resolves when bytes can be sent. */
 export type Dial = (port: number) => Promise<Socket>;
@@ -125,7 +132,7 @@ class Watch {
     const mustClose = expect.close === true || expect.v === 'slow' || expect.v === 'hold';
     let silentAtFirst = false;
     if (expect.v === 'hold' || expect.hold_ok === true) {
-      await this.until(() => this.text !== '', SILENCE_MS);
+      await this.until(() => this.text !== '', expect.v === 'hold' ? SILENCE_MS : PATIENCE_MS);
       silentAtFirst = this.text === '' && !this.closed;
     }
     if (!(silentAtFirst && expect.v !== 'hold')) {
@@ -161,15 +168,18 @@ async function sendPart({ socket, watch, part, path, bytesPerWrite }: Sending): 
   const given = pauseMs === undefined ? (bytesPerWrite ?? part.split) : part.split;
   if (given === undefined && pauseMs === undefined) socket.write(Buffer.concat(Array(repeats).fill(bytes)));
   else {
-    const step = given ?? bytes.length;
-    for (let sent = 0; sent < bytes.length * repeats && !watch.closed; sent += step) {
+    let step = given ?? bytes.length;
+    for (let sent = 0; sent < bytes.length * repeats && !watch.closed; ) {
+      if (sent >= SMALL_WRITES_BYTES_MAX && pauseMs === undefined) step = Math.max(step, STEP_AFTER_BYTES);
       const from = sent % bytes.length;
-      socket.write(bytes.subarray(from, from + step));
+      const piece = bytes.subarray(from, from + step);
+      sent += piece.length;
+      socket.write(piece);
       if (pauseMs === undefined) await nextTurn();
       else await sleep(pauseMs);
     }
   }
-  if (part.until !== undefined) await watch.until(() => watch.answers.interim.length > 0, 1000);
+  if (part.until !== undefined) await watch.until(() => watch.answers.interim.length > 0, INTERIM_MS_MAX);
   if (part.wait_ms !== undefined) await watch.until(() => false, part.wait_ms);
   if (part.then === 'shutdown_wr') socket.end();
 }

@@ -15,7 +15,7 @@ export interface Part {
   wait_ms?: number;
   /** Pause between repeats or splits. */
   every_ms?: number;
-  /** Wait for an interim answer, 1 s at most. */
+  /** Wait for an interim answer, some seconds at most. */
   until?: '100';
   /** Half-close afterwards. */
   then?: 'shutdown_wr';

@@ -47,7 +47,7 @@ beforeAll(async () => {
     for (let run = queue.shift(); run !== undefined; run = queue.shift()) results.set(run, await runAll(run, servers));
   };
   await Promise.all([next(), next(), next(), next()]);
-}, 120_000);
+}, 240_000);
 
 afterAll(() => servers.stop());
 

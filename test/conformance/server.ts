@@ -19,15 +19,15 @@ export const LIMITS: HttpLimits = {
   bufferedBytesMax: 64 * 1024 * 1024,
   requestsPerConnectionMax: Number.POSITIVE_INFINITY,
   pipelinedMax: 32,
-  headTimeoutMs: 10_000,
-  bodyTimeoutMs: 10_000,
+  headTimeoutMs: 60_000,
+  bodyTimeoutMs: 60_000,
   bodyBytesPerSecondMin: 0,
-  idleTimeoutMs: 10_000,
+  idleTimeoutMs: 60_000,
   writeBufferBytesMax: 1024 * 1024,
   writeTimeoutMs: 5000,
 };
 
-const SHORT = { headTimeoutMs: 1000, bodyTimeoutMs: 1000, idleTimeoutMs: 1000 };
+const SHORT = { headTimeoutMs: 2000, bodyTimeoutMs: 2000, idleTimeoutMs: 2000 };
 
 export const TRANSPORTS = ['plain', 'tls'] as const;
 export type Transport = (typeof TRANSPORTS)[number];
