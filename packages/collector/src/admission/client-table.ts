@@ -27,7 +27,7 @@ import { type ClientCounters, openClientCounters } from './client-counters.ts';
 import { ticksToSeconds } from './monotonic.ts';
 
 export const CLIENTS_MAX = 16_384;
-/** The most that limits.clients may ask for: 1 GiB of address space, of which only used slots take memory. */
+/** The most that limits.clients may ask for: gigabytes of address space, of which only used slots take memory. */
 const CLIENTS_BOUND = 2 ** 20;
 /** With four slots a client, a window of 16 overflows for fewer than one client in a million. */
 const SLOTS_PER_CLIENT = 4;
