@@ -3,12 +3,10 @@
  * for itself. Owns the method: slices of a few thousand requests, all contestants in turn, the least time of each, less
  * that of the empty loop. Counted are slot lookup, all three limits, the client's counters and the decisions ring.
  */
-import { Lane } from '@metricstream/shared/journal/record.ts';
 import type { Bench, BenchOptions, BenchRow } from '../../../test/bench/bench.ts';
-import { type Admission, createAdmission } from '../src/admission/admission.ts';
+import { type Admission, type Charged, createAdmission } from '../src/admission/admission.ts';
 import { createClientTable, openClientTable } from '../src/admission/client-table.ts';
 import { createLimiter } from '../src/admission/limits.ts';
-import type { BatchRequest } from '../src/ingest/request.ts';
 import { createDecisions, createDecisionWriter } from '../src/rings/decisions.ts';
 import { bucketsInMap } from './admission-peer.ts';
 
@@ -22,9 +20,8 @@ const FLEET = 10_000;
 /** Burst enough for a slice, and each slice of accepted requests is of another client. */
 const LIMITS = { requestsPerSecond: 1e6, bytesPerSecond: 1e10, pointsPerSecond: 1e8, burstMs: 10_000 };
 
-function requestOf(clientId: string): BatchRequest {
-  const known = { kind: 'batch', encoding: 'identity', lane: Lane.live, oldestSeq: 1, form: 'ack' } as const;
-  return { ...known, clientId, slot: -1, bytesCharged: 0, bodyMs: 0, points: POINTS };
+function requestOf(clientId: string): Charged {
+  return { clientId, slot: -1, bytesCharged: 0, points: POINTS };
 }
 
 /** One for all contestants, as in a worker: calls of several would be compiled as calls of anyone. */
@@ -40,7 +37,7 @@ interface Contestant {
   hold?: number;
   note?: string;
   /** One slice of requests, all in one turn. @param client each slice has another. */
-  run(client: BatchRequest): void;
+  run(client: Charged): void;
 }
 
 const ids = Array.from({ length: FLEET }, (_, i) => `host-${i}.example.net`);
@@ -57,7 +54,7 @@ function contestants(): Contestant[] {
   const over = requestOf('over');
   const peer = bucketsInMap(LIMITS);
   let at = 0;
-  function accept(request: BatchRequest): void {
+  function accept(request: Charged): void {
     if (admission.admit(request, BODY_BYTES) !== undefined) throw new Error('the bench came to a limit');
     admission.bodyComplete(request, BODY_BYTES);
     admission.appended(request);
@@ -120,7 +117,7 @@ function contestants(): Contestant[] {
       run() {
         admission.beginTurn();
         for (let i = 0; i < SLICE; i++) {
-          accept(fleet[at] as BatchRequest);
+          accept(fleet[at] as Charged);
           at = (at + 7919) % FLEET;
         }
         admission.endTurn();
@@ -165,7 +162,7 @@ function run({ rounds, quick, progress }: BenchOptions): Promise<BenchRow[]> {
     progress(`round ${round}`);
     for (const { what, run: slice } of all)
       for (let i = 0; i < (quick ? 5 : SLICES_PER_ROUND); i++) {
-        const client = clients[slices++ % FLEET] as BatchRequest;
+        const client = clients[slices++ % FLEET] as Charged;
         const started = performance.now();
         slice(client);
         found.get(what)?.push(((performance.now() - started) * 1e6) / SLICE);

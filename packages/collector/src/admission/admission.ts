@@ -15,6 +15,9 @@ import { monotonicTicks, ticksToMs32 } from './monotonic.ts';
 /** Every refusal that concerns a client that is known by name. */
 export type ClientRefusal = Exclude<RefusedReason, 'rate_unauthenticated'>;
 
+/** What is charged of a request; its slot and its bytes are set here. */
+export type Charged = Pick<BatchRequest, 'clientId' | 'slot' | 'bytesCharged' | 'points'>;
+
 export interface Refusal {
   reason: ClientRefusal;
   /** When the same batch would be let through; 0 when that is not known. */
@@ -27,15 +30,15 @@ export interface Admission {
   /** Shows this turn's decisions to whoever watches. */
   endTurn(): void;
   /** Decides from the head alone. @param contentLength -1 when the body is chunked: earlier debt alone decides then. */
-  admit(request: BatchRequest, contentLength: number): Refusal | undefined;
+  admit(request: Charged, contentLength: number): Refusal | undefined;
   /** What was not known at the head is charged now: a chunked body, and what a compressed one has become. */
-  bodyComplete(request: BatchRequest, bytes: number): void;
+  bodyComplete(request: Charged, bytes: number): void;
   /** The batch is in the ring: its points are owed, the next request pays. */
-  appended(request: BatchRequest): void;
+  appended(request: Charged): void;
   /** We said 503 after admitting it: the bytes come back. */
-  refused(request: BatchRequest, reason: ClientRefusal): void;
+  refused(request: Charged, reason: ClientRefusal): void;
   /** The batch itself was at fault. */
-  rejected(request: BatchRequest, conflict: boolean): void;
+  rejected(request: Charged, conflict: boolean): void;
 }
 
 const DECISION: Record<ClientRefusal, DecisionReason> = {

@@ -5,6 +5,7 @@ import { createWalker } from '@metricstream/proto/walk.ts';
 import { createCounters } from '@metricstream/shared/counters.ts';
 import { expect, test } from 'vitest';
 import { createAdmission } from '../../src/admission/admission.ts';
+import { ClientCounter } from '../../src/admission/client-counters.ts';
 import { createClientTable, openClientTable } from '../../src/admission/client-table.ts';
 import { createLimiter } from '../../src/admission/limits.ts';
 import { createAuth } from '../../src/admission/auth.ts';
@@ -84,4 +85,19 @@ test('a small body that decompresses to a large one is charged as what it become
     expect(statuses[0]).toBeLessThan(429);
     expect(statuses.filter((status) => status !== 429).length).toBeLessThanOrEqual(3);
   }
+});
+
+test('a batch that is refused for its bytes has not used up a request', () => {
+  const table = openClientTable(createClientTable(16));
+  const limits = { requestsPerSecond: 10, bytesPerSecond: 1000, pointsPerSecond: 1000, burstMs: 1000 };
+  const limiter = createLimiter(table, limits);
+  const admission = createAdmission(table, limiter, createDecisionWriter(createDecisions(64)));
+  const request = { clientId: 'c', slot: -1, bytesCharged: 0, points: 1 };
+  admission.beginTurn();
+  expect(admission.admit(request, 1000)).toBeUndefined();
+  for (let i = 0; i < 20; i++) expect(admission.admit(request, 1000)).toMatchObject({ reason: 'rate_bytes' });
+  expect(admission.admit(request, 0)).toBeUndefined();
+  expect(table.counters.sum(request.slot, ClientCounter.refusedLimit)).toBe(20);
+  const used = Array.from({ length: 20 }, () => admission.admit(request, 0)).filter((refusal) => refusal === undefined);
+  expect(used).toHaveLength(8);
 });
