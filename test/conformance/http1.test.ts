@@ -3,8 +3,10 @@
  * and over TLS, as it is and one byte at a time; and the shortest cases in every cut into two pieces.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { dialPlain, runCase } from './client.ts';
 import { loadCorpus, shortestCases } from './corpus.ts';
-import { DIFFERENCES, REFUSED_AT_HEAD } from './differences.ts';
+import type { Case } from './corpus.ts';
+import { DECISIONS, DIFFERENCES, REFUSED_AT_HEAD } from './differences.ts';
 import { describeRun, everyCut, runAll } from './run.ts';
 import type { Run } from './run.ts';
 import { TRANSPORTS, startServers } from './server.ts';
@@ -58,6 +60,21 @@ test.each(runs.map((run) => [describeRun(run), run] as const))('every case gets 
 test('every difference listed is a case of the corpus', () => {
   const known = new Set(corpus.map((entry) => entry.id));
   expect(DIFFERENCES.flatMap(({ ids }) => ids).filter((id) => !known.has(id))).toEqual([]);
+});
+
+test.each(DECISIONS)('decided: $what', async ({ what, send, statuses }) => {
+  const parts = [{ b64: Buffer.from(send, 'latin1').toString('base64') }];
+  const entry = {
+    id: what,
+    cat: 'decision',
+    level: 'policy',
+    desc: what,
+    send: parts,
+    expect: { v: 'accept', n: statuses.length, close: true },
+  } satisfies Case;
+  const seen = await runCase({ entry, path: '', dial: () => dialPlain(servers.portFor(entry, 'plain')) });
+  expect(seen.final.map(({ status }) => status)).toEqual(statuses);
+  expect(seen.closed).toBe(true);
 });
 
 test('no hidden request ever reached the handler, and the handler never failed', () => {
