@@ -10,9 +10,9 @@ import type { Exchange, Handler } from '../http/types.ts';
 import type { RingWriter } from '../rings/ring-writer.ts';
 import { readContiguousSeq, readVerdict, RingVerdict } from '../rings/ring-layout.ts';
 import type { Admission, ClientRefusal } from '../admission/admission.ts';
-import { type Auth, isDoubt } from '../admission/auth.ts';
+import type { Auth } from '../admission/auth.ts';
 import { ackAnswer } from './acks.ts';
-import type { RefusedReason, RejectedReason } from './counters.ts';
+import type { RejectedReason } from './counters.ts';
 import { boundMet, decompress, decompressedBytesMax, type DecompressionLimits } from './decompress.ts';
 import { createFifo } from './fifo.ts';
 import { healthAnswer } from './health.ts';
@@ -29,9 +29,10 @@ import {
   WORK_PER_BYTE,
 } from './jsonl.ts';
 import type { OwnSeq } from './own-seqs.ts';
-import { formOf, type Particulars, type Refusals } from './refusals.ts';
+import type { Particulars, Refusals } from './refusals.ts';
 import type { BatchRequest } from './request.ts';
 import { parseBatchRequest } from './request.ts';
+import { createTurnAway, isAnswer } from './turn-away.ts';
 
 export interface IngestOptions {
   ring: RingWriter;
@@ -66,6 +67,7 @@ export interface Ingest {
 
 export function createIngest(options: IngestOptions): Ingest {
   const { ring, admission, auth, counters, refusals, decompression } = options;
+  const away = createTurnAway({ auth, counters, refusals });
   const linesDecompression = linesLimits(decompression);
   const held = createFifo<Held>();
   let turnMs = 0;
@@ -93,41 +95,38 @@ export function createIngest(options: IngestOptions): Ingest {
     exchange.answer(refusals.rejected(reason, request.form, particulars));
   }
 
-  /** At the head, before there is a request. */
-  function turnAway(exchange: Exchange, reason: RejectedReason, particulars?: Particulars) {
-    counters.add(`rejected_${reason}`, 1);
-    return refusals.rejected(reason, formOf(exchange.header('accept')), particulars);
-  }
-
-  function holdOff(exchange: Exchange, { reason, waitMs }: { reason: RefusedReason; waitMs: number }) {
-    counters.add(`refused_${reason}`, 1);
-    return refusals.refused(reason, formOf(exchange.header('accept')), waitMs);
-  }
-
   function head(exchange: Exchange) {
     beginTurn();
     const health = healthAnswer(exchange, options.isReady);
     if (health !== undefined) return health;
-    const who = auth.identify(exchange);
-    if (isDoubt(who)) {
-      const { reason, detail, waitMs } = who;
-      return reason === 'unauthenticated'
-        ? turnAway(exchange, reason, { detail })
-        : holdOff(exchange, { reason, waitMs });
-    }
+    const who = away.identify(exchange);
+    if (isAnswer(who)) return who;
     const request = exchange.path === JSONL_PATH ? parseJsonlRequest(exchange, who.name) : parseBatchRequest(exchange);
-    if ('reason' in request) return turnAway(exchange, request.reason, request.particulars);
-    if (request.kind === 'batch' && !who.mayBe(request.clientId)) return turnAway(exchange, 'forbidden');
+    if ('reason' in request) return away.rejected(exchange, request.reason, request.particulars);
+    if (request.kind === 'batch' && !who.mayBe(request.clientId)) return away.rejected(exchange, 'forbidden');
     const verdict = admission.admit(request, exchange.contentLength);
-    if (verdict) return holdOff(exchange, verdict);
+    if (verdict) return away.refused(exchange, verdict);
+    request.headMs = turnMs;
     exchange.context = request;
     return undefined;
+  }
+
+  /** Asked again of a body that took its time: a token may have been revoked since. @returns false when it is answered. */
+  function isStillLetIn(exchange: Exchange, request: BatchRequest): boolean {
+    if (request.headMs === turnMs) return true;
+    const who = away.identify(exchange);
+    if (isAnswer(who)) exchange.answer(who);
+    else if (request.kind === 'batch' && !who.mayBe(request.clientId)) reject(exchange, 'forbidden');
+    else return true;
+    return false;
   }
 
   function body(exchange: Exchange, sent: Uint8Array): void {
     beginTurn();
     const request = exchange.context as BatchRequest;
     request.bodyMs = turnMs;
+    if (!isStillLetIn(exchange, request)) return;
+
     const batch = plainBytes(exchange, request, sent);
     if (batch === undefined) return;
     if (request.kind === 'lines') return takeLines(exchange, request, { sent, plain: batch });

@@ -28,7 +28,7 @@ import {
 import type { OwnSeq } from './own-seqs.ts';
 import type { Particulars } from './refusals.ts';
 import { formOf } from './refusals.ts';
-import { type BatchRequest, doubt, type RequestDoubt } from './request.ts';
+import { type BatchRequest, doubt, isFromWebPage, type RequestDoubt } from './request.ts';
 
 export const JSONL_PATH = '/v1/jsonl';
 /** Of a body, decompressed: while a worker reads it, nobody else is served. */
@@ -47,7 +47,7 @@ const CONTENT_TYPE =
 /** @param name of the token or certificate; '' where nobody is asked. */
 export function parseJsonlRequest(exchange: Exchange, name: string): BatchRequest | RequestDoubt {
   if (exchange.method !== 'POST') return doubt('method_not_allowed');
-  if (exchange.header('origin') !== '') return doubt('forbidden', 'lines are not taken from web pages (Origin)');
+  if (isFromWebPage(exchange)) return doubt('forbidden', 'lines are not taken from web pages (Origin)');
   if (!CONTENT_TYPE.test(exchange.header('content-type'))) return doubt('content_type', CONTENT_TYPES);
   const encoding = parseContentEncoding(exchange.header('content-encoding'));
   if (!encoding) return doubt('content_encoding');
@@ -60,6 +60,7 @@ export function parseJsonlRequest(exchange: Exchange, name: string): BatchReques
     oldestSeq: 0,
     form: formOf(exchange.header('accept')),
     bytesCharged: 0,
+    headMs: 0,
     bodyMs: 0,
     points: 0,
   };

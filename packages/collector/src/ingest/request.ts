@@ -25,7 +25,9 @@ export interface BatchRequest {
   form: Form;
   /** Bytes charged to the client's limit, to be given back when we are the ones who say no. */
   bytesCharged: number;
-  /** Monotonic ms of the turn in which the body was complete. */
+  /** Monotonic ms of the turn in which the head was complete. */
+  headMs: number;
+  /** The same of the body. */
   bodyMs: number;
   /** Of the walked batch. */
   points: number;
@@ -49,6 +51,7 @@ export function doubt(reason: RejectedReason, instead?: string): RequestDoubt {
 export function parseBatchRequest(exchange: Exchange): BatchRequest | RequestDoubt {
   if (exchange.path !== BATCHES_PATH) return doubt('not_found');
   if (exchange.method !== 'POST') return doubt('method_not_allowed');
+  if (isFromWebPage(exchange)) return doubt('forbidden', 'batches are not taken from web pages (Origin)');
   if (!isProtobuf(exchange.header('content-type'))) return doubt('content_type');
   const encoding = parseContentEncoding(exchange.header('content-encoding'));
   if (!encoding) return doubt('content_encoding');
@@ -70,9 +73,18 @@ export function parseBatchRequest(exchange: Exchange): BatchRequest | RequestDou
     oldestSeq,
     form: formOf(exchange.header('accept')),
     bytesCharged: 0,
+    headMs: 0,
     bodyMs: 0,
     points: 0,
   };
+}
+
+/**
+ * A browser says so with every POST. A page whose name was pointed here (DNS rebinding) may send any header, and on
+ * loopback nobody is asked for a token.
+ */
+export function isFromWebPage(exchange: Exchange): boolean {
+  return exchange.header('origin') !== '';
 }
 
 function isProtobuf(contentType: string): boolean {

@@ -19,7 +19,7 @@ import { createClientTable, openClientTable } from '../../src/admission/client-t
 import type { ClientLimits } from '../../src/admission/limits.ts';
 import { createLimiter } from '../../src/admission/limits.ts';
 import { monotonicTicks } from '../../src/admission/monotonic.ts';
-import { createAuth } from '../../src/admission/auth.ts';
+import { type Auth, createAuth } from '../../src/admission/auth.ts';
 import type { Exchange } from '../../src/http/types.ts';
 import { INGEST_COUNTERS } from '../../src/ingest/counters.ts';
 import { createIngest } from '../../src/ingest/ingest.ts';
@@ -71,9 +71,18 @@ interface Posted {
   headers: Record<string, string>;
   body: Uint8Array;
   gone?: boolean;
+  /** What happens between the turn of the head and that of the body. */
+  between?: () => void;
 }
 
-export function rig(ack: 'journal' | 'memory' = 'journal', ringBytes = 64 * 1024, limits: ClientLimits = UNLIMITED) {
+const ANYBODY = createAuth({ mode: 'none', tokens: [], addresses: NO_ADDRESSES });
+
+export function rig(
+  ack: 'journal' | 'memory' = 'journal',
+  ringBytes = 64 * 1024,
+  limits: ClientLimits = UNLIMITED,
+  auth: Auth = ANYBODY,
+) {
   const dir = mkdtempSync(join(tmpdir(), 'ms-ingest-'));
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   const events: string[] = [];
@@ -95,7 +104,7 @@ export function rig(ack: 'journal' | 'memory' = 'journal', ringBytes = 64 * 1024
   const ingest = createIngest({
     ring,
     admission: createAdmission(table, limiter, createDecisionWriter(createDecisions(64))),
-    auth: createAuth({ mode: 'none', tokens: [], addresses: NO_ADDRESSES }),
+    auth,
     isReady: () => true,
     walk: createWalker(WIRE_LIMITS),
     counters,
@@ -110,13 +119,17 @@ export function rig(ack: 'journal' | 'memory' = 'journal', ringBytes = 64 * 1024
 
   /** One request, head and body. Its answer is told in `events` as `name: status`, unless its client is `gone`. */
   function post(posted: Posted): void {
-    const { name, body, gone = false } = posted;
+    const { name, body, gone = false, between } = posted;
     const exchange = exchangeOf(posted, (answer) => {
       if (gone) return;
       events.push(`${name}: ${answer.status}`);
       answers.set(name, answer.text.slice(answer.text.indexOf('\r\n\r\n') + 4));
     });
     const refusal = ingest.handler.head(exchange);
+    if (between) {
+      ingest.handler.turn?.();
+      between();
+    }
     if (refusal) exchange.answer(refusal);
     else ingest.handler.body(exchange, body);
   }
