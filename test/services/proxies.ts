@@ -163,8 +163,9 @@ export async function startHaproxy({ upstreamPort }: ProxyOptions): Promise<Prox
         .map((line) => /^told (\S+) "(.*?)" "(.*)" "(.*)" "(.*)" "(.*)"$/.exec(line))
         .filter((match) => match !== null && match[2] !== '<NOSRV>')
         .map((match) => {
-          const [, number = '', , method = '', target = '', body = '', echoed = ''] = match!.map(unset);
-          return { number, method, target, body: Buffer.from(body, 'hex').toString('latin1'), echoed };
+          const [, number = '', , method = '', target = '', hex = '', echoed = ''] = match!.map(unset);
+          const body = Buffer.from(hex, 'hex').toString('latin1');
+          return { number, method: plain(method), target: plain(target), body, echoed };
         });
     },
   });
@@ -173,6 +174,11 @@ export async function startHaproxy({ upstreamPort }: ProxyOptions): Promise<Prox
 /** HAProxy logs `-` for what is not there. */
 function unset(text: string): string {
   return text === '-' ? '' : text;
+}
+
+/** HAProxy logs `#23` for `#`, and so for whatever else would be unclear in a line. */
+function plain(text: string): string {
+  return text.replaceAll(/#([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
 
 function haproxyConfig(port: number, upstreamPort: number): string {
