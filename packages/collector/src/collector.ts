@@ -14,6 +14,7 @@ import { collectorStatus } from './admin/status.ts';
 import { createClientTable } from './admission/client-table.ts';
 import type { CollectorConfig } from './config.ts';
 import { openFrontDoor } from './front-door.ts';
+import { evictAfterSeconds } from './ingest/settings.ts';
 import { createDoorbell } from './rings/doorbell.ts';
 import { chosenSinks } from './sinks/chosen.ts';
 import { ingestSteps } from './steps/ingest.ts';
@@ -40,7 +41,10 @@ export function createCollector(
     config,
     parts,
     sinks: chosenSinks(config).map((chosen) => ({ ...chosen, position: createDurablePosition() })),
-    clientTable: createClientTable(config.limits.clientsMax, { threads: config.workers + 1 }),
+    clientTable: createClientTable(config.limits.clientsMax, {
+      threads: config.workers + 1,
+      evictAfterSeconds: evictAfterSeconds(config.limits),
+    }),
     doorbell: createDoorbell(),
     takeover: takeover === true,
     log,

@@ -4,7 +4,7 @@
  * and lives nowhere else. Finding a known id takes no lock; taking or evicting a slot locks its window.
  *
  * Invariant: a slot changes hands only while its window is locked and its generation is odd, and only if nobody has
- * touched it for `evictAfterSeconds`; whoever keeps a slot across an await compares its generation (`isCurrent`).
+ * touched it for `evictAfterSeconds`; whoever keeps a slot for longer compares its generation (`isCurrent`).
  */
 import { randomInt } from 'node:crypto';
 import {
@@ -28,10 +28,10 @@ import { ticksToSeconds } from './monotonic.ts';
 
 export const CLIENTS_MAX = 16_384;
 /** The most that limits.clients may ask for: gigabytes of address space, of which only used slots take memory. */
-const CLIENTS_BOUND = 2 ** 20;
+export const CLIENTS_BOUND = 2 ** 20;
 /** With four slots a client, a window of 16 overflows for fewer than one client in a million. */
 const SLOTS_PER_CLIENT = 4;
-/** Longer than any debt (limits.ts), so that no client sheds one by being evicted, and longer than any request. */
+/** Longer than any debt (limits.ts), so that no client sheds one by being evicted. */
 export const EVICT_AFTER_SECONDS = 120;
 export const EVICT_AFTER_SECONDS_MIN = 61;
 const THREADS_BOUND = 128;

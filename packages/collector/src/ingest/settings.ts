@@ -5,6 +5,7 @@
  */
 import { DEFAULT_WIRE_LIMITS } from '@metricstream/proto/limits.ts';
 import { recordLength } from '@metricstream/shared/journal/record.ts';
+import { EVICT_AFTER_SECONDS } from '../admission/client-table.ts';
 import type { CollectorConfig } from '../config.ts';
 import type { IngestSettings } from './start.ts';
 
@@ -20,6 +21,14 @@ const WRITE_TIMEOUT_MS = 15_000;
 /** A worker's JavaScript heap: what code and tables take, and what one connection may; bodies lie outside of it. */
 const HEAP_MB_FIXED = 256;
 const HEAP_KB_PER_CONNECTION = 32;
+
+/** From a body's end to its verdict, on the slowest disk that is still waited for. */
+const VERDICT_SECONDS = 60;
+
+/** @returns how long a client is silent before its slot may be another's: never within a request, which is charged at its end. */
+export function evictAfterSeconds({ bodyTimeoutMs }: CollectorConfig['limits']): number {
+  return Math.max(EVICT_AFTER_SECONDS, Math.ceil(bodyTimeoutMs / 1000) + VERDICT_SECONDS);
+}
 
 /** What main has made for all workers. */
 export type Common = Pick<IngestSettings, 'clientTable' | 'addresses' | 'ready' | 'doorbell' | 'tokens' | 'tls'>;

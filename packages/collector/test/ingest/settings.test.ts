@@ -3,7 +3,7 @@ import { assertWireLimits } from '@metricstream/proto/limits.ts';
 import { parseConfig } from '@metricstream/shared/config/load.ts';
 import { expect, test } from 'vitest';
 import { collectorSpec } from '../../src/config.ts';
-import { ingestSettings } from '../../src/ingest/settings.ts';
+import { evictAfterSeconds, ingestSettings } from '../../src/ingest/settings.ts';
 import { commonParts } from './common-parts.ts';
 import { createRing } from '../../src/rings/ring-layout.ts';
 
@@ -20,3 +20,12 @@ test.each(['1KiB', '8KiB', '64KiB', '1MiB', '16MiB'])(
     }
   },
 );
+
+test.each([
+  ['30s', 120],
+  ['10m', 660],
+])('with a body_timeout of %s a client keeps its slot for %i s, longer than any request takes', (timeout, seconds) => {
+  const parsed = parseConfig(`{limits: {body_timeout: ${timeout}}}`, collectorSpec, {});
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.faults));
+  expect(evictAfterSeconds(parsed.config.limits)).toBe(seconds);
+});
