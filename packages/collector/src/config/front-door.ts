@@ -16,7 +16,8 @@ import { isLoopback, type ListenAddress } from '@metricstream/shared/config/list
 import type { CrossFault } from '@metricstream/shared/config/load.ts';
 import { formatDuration } from '@metricstream/shared/units.ts';
 import { z } from 'zod';
-import { RATE_PER_SECOND_MIN } from '../admission/limits.ts';
+import { CLIENTS_BOUND, CLIENTS_MAX } from '../admission/client-table.ts';
+import { BURST_MS_MAX, RATE_PER_SECOND_MIN } from '../admission/limits.ts';
 import { AUTH_MODES, type AuthMode, type CollectorConfig, TLS_CLIENT_IDS, TLS_VERSIONS } from './types.ts';
 
 const KiB = 1024;
@@ -42,7 +43,7 @@ export const tokensFileSchema = path('the path of a file', /^[^\0]+$/).prefault(
 
 export const limitsSchema = z.strictObject({
   connections: integer({ min: 1, max: 1_000_000 }).prefault(10_000),
-  clients: integer({ min: 1, max: 1_048_576 }).prefault(16_384),
+  clients: integer({ min: 1, max: CLIENTS_BOUND }).prefault(CLIENTS_MAX),
   head: bytes({ min: KiB, max: 64 * KiB }).prefault('16KiB'),
   body: bytes({ min: KiB, max: 16 * MiB }).prefault('1MiB'),
   decompressed: bytes({ min: KiB, max: 16 * MiB }).prefault('4MiB'),
@@ -65,7 +66,7 @@ export const limitsSchema = z.strictObject({
       requests: rateOrUnlimited().prefault('100/s'),
       bytes: byteRateOrUnlimited().prefault('16MiB/s'),
       points: rateOrUnlimited().prefault('200000/s'),
-      burst: duration({ min: 100, max: 30 * SECOND }).prefault('10s'),
+      burst: duration({ min: 100, max: BURST_MS_MAX }).prefault('10s'),
     })
     .prefault({}),
 });
