@@ -14,7 +14,7 @@ import { startIngestWorkers } from '../ingest/start.ts';
 import { type Parts, type StepContext, statusParts } from './parts.ts';
 
 /** How long clients may take to send the rest of a request and to read their answers when the program stops. */
-export const INGEST_DRAIN_MS = 4000;
+const INGEST_DRAIN_MS = 4000;
 /** How old the answer of /readyz may be on the ingest port. */
 const READY_EVERY_MS = 250;
 

@@ -9,7 +9,7 @@ import { type SinkSettings, startSinkThread } from '../sinks/start.ts';
 import type { StepContext } from './parts.ts';
 
 /** How long sinks may take to reach the journal's end when the program stops; what is left is the next run's. */
-export const SINK_DRAIN_MS = 3000;
+const SINK_DRAIN_MS = 3000;
 
 export function sinksStep({ config, parts, sinks, log }: StepContext): Step {
   return {
