@@ -26,6 +26,7 @@ import {
   parseJsonlRequest,
   roomFor,
   TOO_MANY_FOR_RING,
+  WORK_BYTES_PER_BATCH,
   WORK_PER_BYTE,
 } from './jsonl.ts';
 import type { OwnSeq } from './own-seqs.ts';
@@ -159,6 +160,7 @@ export function createIngest(options: IngestOptions): Ingest {
       admission.rejected(request, false);
       return answerLines(exchange, made);
     }
+    admission.bodyComplete(request, request.bytesCharged + (batches.length - 1) * WORK_BYTES_PER_BATCH);
     const room = roomFor(ring, clientId, batches);
     if (room === 'never') return reject(exchange, 'too_large', TOO_MANY_FOR_RING);
     if (room === 'later') return refuse(exchange, request, 'ring_full');

@@ -35,6 +35,8 @@ export const JSONL_PATH = '/v1/jsonl';
 const JSONL_BYTES_MAX = 512 * 1024;
 /** A byte of lines costs the time of some ten of a batch; so much of it is charged to the client's limit of bytes. */
 export const WORK_PER_BYTE = 8;
+/** What each batch of a body but the first is charged as: to make and store one costs the time of so many bytes. */
+export const WORK_BYTES_PER_BATCH = 16 * 1024;
 
 export function linesLimits(limits: DecompressionLimits): DecompressionLimits {
   return limits.bytesMax <= JSONL_BYTES_MAX ? limits : { ...limits, bytesMax: JSONL_BYTES_MAX, bytesName: 'lines' };

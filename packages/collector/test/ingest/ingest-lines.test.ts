@@ -114,6 +114,16 @@ test('a byte of lines is charged as eight, and points as points', async () => {
   expect(events).toEqual([`${inBurst}: 429`, `${inBurst + 1}: 429`]);
 });
 
+test('lines that become many batches are charged for each of them but the first', async () => {
+  const limits = { requestsPerSecond: Infinity, bytesPerSecond: 20_000, pointsPerSecond: Infinity, burstMs: 1000 };
+  const { sendLines, events } = rig('journal', 64 * 1024, limits);
+  // 16 KiB and a few hundred bytes, of the 20,000 in the burst; then a second batch too many.
+  sendLines('two', onHosts(2));
+  sendLines('two more', onHosts(2));
+  sendLines('nothing is left', onHosts(1));
+  expect(events).toEqual(['nothing is left: 429']);
+});
+
 test("nobody may send a batch under a client_id that is the collector's own", () => {
   const { post, send, events, answers } = rig();
   const body = agentBatch('jsonl:local', 1);
