@@ -3,8 +3,6 @@
  * and what is owed in points) and promises that every decision is counted in the client's slot and told to the worker's
  * decisions ring, and that bytes are given back when it is we who could not take them.
  */
-import type { RefusedReason } from '../ingest/counters.ts';
-import type { BatchRequest } from '../ingest/request.ts';
 import type { DecisionWriter } from '../rings/decisions.ts';
 import { DecisionReason } from '../rings/decisions.ts';
 import type { ClientTable } from './client-table.ts';
@@ -13,10 +11,18 @@ import type { Limiter } from './limits.ts';
 import { monotonicTicks, ticksToMs32 } from './monotonic.ts';
 
 /** Every refusal that concerns a client that is known by name. */
-export type ClientRefusal = Exclude<RefusedReason, 'rate_unauthenticated'>;
+export type ClientRefusal = keyof typeof DECISION;
 
-/** What is charged of a request; its slot and its bytes are set here. */
-export type Charged = Pick<BatchRequest, 'clientId' | 'slot' | 'bytesCharged' | 'points'>;
+/** What is charged of a request. */
+export interface Charged {
+  clientId: string;
+  /** In the client table; set here. */
+  slot: number;
+  /** To be given back when we are the ones who say no; set here. */
+  bytesCharged: number;
+  /** Of the walked batch. */
+  points: number;
+}
 
 export interface Refusal {
   reason: ClientRefusal;
@@ -41,7 +47,7 @@ export interface Admission {
   rejected(request: Charged, conflict: boolean): void;
 }
 
-const DECISION: Record<ClientRefusal, DecisionReason> = {
+const DECISION = {
   rate_requests: DecisionReason.requests,
   rate_bytes: DecisionReason.bytes,
   rate_points: DecisionReason.points,
@@ -49,7 +55,7 @@ const DECISION: Record<ClientRefusal, DecisionReason> = {
   ring_full: DecisionReason.ringFull,
   journal_failed: DecisionReason.journal,
   journal_full: DecisionReason.journal,
-};
+} as const satisfies Record<string, DecisionReason>;
 
 /** No client has this slot: the table was full. */
 const NO_SLOT = 0xffffffff;
