@@ -33,8 +33,23 @@ const walls = [
     but: /^packages\/collector\/src\/points\//,
   },
   {
-    inside: /^packages\/collector\/src\/ingest\//,
+    inside: /^packages\/collector\/src\/(rings|ledger)\//,
+    never: /^packages\/collector\/src\//,
+    but: /^packages\/collector\/src\/(rings\/|ledger\/|own-clients\.ts)/,
+  },
+  {
+    inside: /^packages\/collector\/src\/(ingest|admission|tokens)\//,
     never: /^packages\/collector\/src\/(sinks|sources|forward|migrate|setup)\//,
+    but: undefined,
+  },
+  {
+    inside: /^packages\/collector\/src\/(admission|tokens)\//,
+    never: /^packages\/collector\/src\/(ingest|journal-thread|ledger)\//,
+    but: undefined,
+  },
+  {
+    inside: /^packages\/collector\/src\/(?!steps\/|collector\.ts$)/,
+    never: /^packages\/collector\/src\/steps\//,
     but: undefined,
   },
 ];
