@@ -5,8 +5,10 @@
 
 export interface AnswerRead {
   status: number;
-  /** Lower-case names. */
+  /** Lower-case names; of those that come twice, the last. */
   headers: Map<string, string>;
+  /** Names of all fields, in order. */
+  names: string[];
   body: string;
 }
 
@@ -30,11 +32,12 @@ export function readAnswers(text: string, isHead: (index: number) => boolean): A
     const [statusLine = '', ...lines] = text.slice(at, end).split('\r\n');
     const status = Number(/^HTTP\/1\.1 (\d{3}) [\x20-\x7e]*$/.exec(statusLine)?.[1] ?? Number.NaN);
     if (Number.isNaN(status)) break;
-    const headers = new Map<string, string>();
-    for (const line of lines) {
+    const fields = lines.map((line) => {
       const colon = line.indexOf(':');
-      headers.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
-    }
+      return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()] as const;
+    });
+    const headers = new Map(fields);
+    const names = fields.map(([name]) => name);
     const bodyAt = end + 4;
     if (status < 200) {
       interim.push(status);
@@ -44,7 +47,7 @@ export function readAnswers(text: string, isHead: (index: number) => boolean): A
     const bodiless = status === 204 || status === 304 || isHead(final.length);
     const length = bodiless ? 0 : Number(headers.get('content-length') ?? Number.NaN);
     if (Number.isNaN(length) || text.length < bodyAt + length) break;
-    final.push({ status, headers, body: text.slice(bodyAt, bodyAt + length) });
+    final.push({ status, headers, names, body: text.slice(bodyAt, bodyAt + length) });
     at = bodyAt + length;
   }
   return { final, interim, rest: text.slice(at) };

@@ -2,7 +2,7 @@
  * Judges what a server did with one case. Owns the rules of the corpus (corpus.ts says what the fields mean); pure, so
  * that a wrong verdict can be told from a wrong server.
  */
-import type { AnswersRead } from './answers.ts';
+import type { AnswerRead, AnswersRead } from './answers.ts';
 import type { Case, Expectation } from './corpus.ts';
 
 /** What was seen of a server. */
@@ -19,7 +19,7 @@ const REFUSALS = new Set([400, 408, 411, 413, 414, 417, 431, 500, 501, 502, 503,
 /** @returns what is wrong, or undefined. */
 export function judge({ expect }: Case, seen: Observed): string | undefined {
   if (seen.rest !== '') return `bytes that are no whole answer: ${JSON.stringify(seen.rest.slice(0, 120))}`;
-  return judgeForbidden(expect, seen) ?? RULES[expect.v](expect, seen);
+  return seen.final.map(judgeFields).find(Boolean) ?? judgeForbidden(expect, seen) ?? RULES[expect.v](expect, seen);
 }
 
 const RULES = {
@@ -29,6 +29,18 @@ const RULES = {
   hold: judgeHold,
   slow: (_: Expectation, seen: Observed) => onlyTimeouts(seen, 1),
 };
+
+/** What every answer must have whatever the case: its Date (RFC 9110 6.6.1), and one length unless its status has none (8.6). */
+function judgeFields({ status, headers, names }: AnswerRead): string | undefined {
+  const count = (name: string): number => names.filter((other) => other === name).length;
+  const date = headers.get('date') ?? '';
+  if (count('date') !== 1 || new Date(date).toUTCString() !== date)
+    return `${status} with ${count('date')} Date fields: ${JSON.stringify(date)}`;
+  const lengths = status === 204 || status === 304 ? 0 : 1;
+  if (count('content-length') !== lengths || !/^\d*$/.test(headers.get('content-length') ?? ''))
+    return `${status} with ${count('content-length')} Content-Length fields`;
+  return count('transfer-encoding') === 0 ? undefined : `${status} with Transfer-Encoding`;
+}
 
 function judgeForbidden(expect: Expectation, seen: Observed): string | undefined {
   const statuses = [...seen.interim, ...seen.final.map((answer) => answer.status)];

@@ -65,9 +65,9 @@ export function answerOf(exchange: Exchange): Answer {
   return OK(exchange.path);
 }
 
-/** What a client got, but for interim answers. */
-export function withoutInterim(text: string): string {
-  return text.replaceAll(CONTINUE, '');
+/** What a client got, but for what depends on when bytes come: interim answers and dates. */
+export function timeless(text: string): string {
+  return text.replaceAll(CONTINUE, '').replaceAll(/^Date: [^\r]*\r\n/gm, '');
 }
 
 interface Note {
@@ -130,7 +130,7 @@ export function startDriven(): Driven {
       }
       socket.emit('end');
       socket.destroy();
-      return { exchanges: notes.map(({ line }) => line), refused, answers: withoutInterim(socket.text) };
+      return { exchanges: notes.map(({ line }) => line), refused, answers: timeless(socket.text) };
     },
   };
 }

@@ -8,7 +8,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { listen } from '@metricstream/collector/http/listener.ts';
 import { seeded } from '@metricstream/shared/testing/seeded.ts';
 import { expect, onTestFinished, test } from 'vitest';
-import { LATER_PATH, LIMITS, answerOf, refusalOf, startDriven, withoutInterim } from './drive.ts';
+import { LATER_PATH, LIMITS, answerOf, refusalOf, startDriven, timeless } from './drive.ts';
 import { fuzz } from './fuzz.ts';
 import { OPERATORS } from './operators.ts';
 import { cut, makeStream } from './streams.ts';
@@ -94,5 +94,5 @@ async function exchangeBytes(port: number, pieces: readonly Buffer[]): Promise<s
   socket.end();
   await ended;
   socket.destroy();
-  return withoutInterim(text);
+  return timeless(text);
 }

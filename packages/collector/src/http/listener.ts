@@ -134,7 +134,7 @@ export function serve(server: Server, options: ServeOptions): Listener {
   };
 
   const ticker = setInterval(() => {
-    const tick = ++shared.tick;
+    const tick = shared.advance(Date.now());
     connections.tick(tick);
     handshakes?.tick(tick);
   }, TICK_MS).unref();

@@ -54,8 +54,9 @@ export class Outbox {
     while (exchange !== null && exchange.reply !== null) {
       const { reply } = exchange;
       const isHead = exchange.method === 'HEAD';
-      const text = exchange.close || isHead ? finalText(reply, exchange.close, isHead) : reply.text;
-      this.ready = this.ready === '' ? text : this.ready + text;
+      const { date } = this.shared;
+      if (exchange.close || isHead) this.ready += finalText(reply, { date, close: exchange.close, isHead });
+      else this.ready += reply.line + date + reply.text;
       this.waiting--;
       this.shared.stats.openExchanges--;
       if (exchange.close) {

@@ -1,7 +1,7 @@
 /**
- * Answers as complete Latin-1 strings. Owns the status phrases and the building; promises a correct Content-Length and
- * that no header value can break out of its line. The Connection field is never written here: http/ adds it where the
- * connection closes. There is no Date and no Server header: neither serves a client of this server.
+ * Answers as Latin-1 strings. Owns the status phrases and the building; promises a correct Content-Length and that no
+ * header value can break out of its line. Date (RFC 9110 6.6.1) and, where the connection closes, Connection come in
+ * between when an answer is sent, so that it can be built long before. There is no Server header: it serves nobody here.
  */
 import type { Reason } from './reasons.ts';
 import { REASONS, sentenceOf, statusOf } from './reasons.ts';
@@ -42,7 +42,7 @@ export const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
 /** An answer without a body: `Content-Length: 0`, or none at all for 204 and 304, which may not have one. */
 export function empty(status: number, headers: ExtraHeaders = {}): Answer {
   const length = status === 204 || status === 304 ? '' : 'Content-Length: 0\r\n';
-  return { status, text: `${start(status, headers)}${length}\r\n`, close: false };
+  return { status, line: lineOf(status), text: `${fieldsOf(headers)}${length}\r\n`, close: false };
 }
 
 /** An answer with one line of text, the newline added here. @param text ASCII, never a client's own words. */
@@ -55,8 +55,9 @@ export function plain(status: number, text: string, headers: ExtraHeaders = {}):
  * @returns a function from the body, as a Latin-1 string (one character a byte), to the answer.
  */
 export function withBody(status: number, type: string, headers: ExtraHeaders = {}): (body: string) => Answer {
-  const before = `${start(status, { ...headers, 'Content-Type': type })}Content-Length: `;
-  return (body) => ({ status, text: `${before}${body.length}\r\n\r\n${body}`, close: false });
+  const line = lineOf(status);
+  const before = `${fieldsOf({ ...headers, 'Content-Type': type })}Content-Length: `;
+  return (body) => ({ status, line, text: `${before}${body.length}\r\n\r\n${body}`, close: false });
 }
 
 /** The answer http/ gives by itself for `reason`; the connection closes after it. */
@@ -64,19 +65,34 @@ export function refusal(reason: Reason): Answer {
   return REFUSALS[reason];
 }
 
-/** @returns the text to send: `Connection: close` added when `close`, the body left out for a HEAD request. */
-export function finalText(answer: Answer, close: boolean, isHead: boolean): string {
-  let { text } = answer;
-  if (isHead) text = text.slice(0, text.indexOf('\r\n\r\n') + 4);
-  if (!close) return text;
-  const at = text.indexOf('\r\n') + 2;
-  return `${text.slice(0, at)}Connection: close\r\n${text.slice(at)}`;
+/** @returns the Date field of answers sent in this second, with its line end. */
+export function dateField(unixMs: number): string {
+  return `Date: ${new Date(unixMs).toUTCString()}\r\n`;
 }
 
-function start(status: number, headers: ExtraHeaders): string {
+export interface Sending {
+  /** From `dateField`. */
+  date: string;
+  /** `Connection: close` is added. */
+  close: boolean;
+  /** It answers a HEAD request: the body is left out. */
+  isHead: boolean;
+}
+
+/** @returns all that is sent of an answer. */
+export function finalText({ line, text }: Answer, { date, close, isHead }: Sending): string {
+  const sent = isHead ? text.slice(0, text.indexOf('\r\n\r\n') + 4) : text;
+  return close ? `${line}${date}Connection: close\r\n${sent}` : line + date + sent;
+}
+
+function lineOf(status: number): string {
   const phrase = PHRASES[status];
   if (phrase === undefined) throw new Error(`responses: status ${status} has no phrase; add it to PHRASES`);
-  let text = `HTTP/1.1 ${status} ${phrase}\r\n`;
+  return `HTTP/1.1 ${status} ${phrase}\r\n`;
+}
+
+function fieldsOf(headers: ExtraHeaders): string {
+  let text = '';
   for (const [name, value] of Object.entries(headers)) {
     if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) || !/^[\t\x20-\x7e\x80-\xff]*$/.test(value))
       throw new Error(`responses: header ${JSON.stringify(name)}: ${JSON.stringify(value)} cannot be sent`);

@@ -5,6 +5,7 @@
  */
 import type { HttpExchange } from './exchange.ts';
 import { RequestHead } from './request-head.ts';
+import { dateField } from './responses.ts';
 import type { Handler, HttpLimits } from './types.ts';
 
 export const TICK_MS = 250;
@@ -50,6 +51,8 @@ export class Shared {
     bytesWritten: 0,
   };
   tick = 1;
+  /** The Date field of answers sent now, at most a tick late. */
+  date: string;
   draining = false;
   /** Capacity of all unfinished heads and bodies. */
   bufferedBytes = 0;
@@ -59,6 +62,7 @@ export class Shared {
   private readonly pool: RequestHead[] = [];
   private dirty: Flushable[] = [];
   private turnPending = false;
+  private second: number;
 
   constructor(limits: HttpLimits, handler: Handler) {
     if (limits.headBytesMax > 65_535)
@@ -66,6 +70,9 @@ export class Shared {
     this.limits = limits;
     this.handler = handler;
     this.scratch = new RequestHead(limits.headersMax);
+    const nowUnixMs = Date.now();
+    this.second = secondOf(nowUnixMs);
+    this.date = dateField(nowUnixMs);
     this.ticks = {
       head: ticksOf(limits.headTimeoutMs),
       body: ticksOf(limits.bodyTimeoutMs),
@@ -74,6 +81,16 @@ export class Shared {
       write: ticksOf(limits.writeTimeoutMs),
       linger: ticksOf(LINGER_MS),
     };
+  }
+
+  /** A tick has passed. @returns its number. */
+  advance(nowUnixMs: number): number {
+    const second = secondOf(nowUnixMs);
+    if (second !== this.second) {
+      this.second = second;
+      this.date = dateField(nowUnixMs);
+    }
+    return ++this.tick;
   }
 
   /** The head just parsed stays with its exchange; the next request is parsed into another. */
@@ -127,6 +144,10 @@ export class Shared {
       this.handler.turn?.();
     });
   }
+}
+
+function secondOf(unixMs: number): number {
+  return Math.floor(unixMs / 1000);
 }
 
 /** One more than the ticks that fit: the first may come at once. */

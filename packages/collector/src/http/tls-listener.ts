@@ -33,7 +33,7 @@ interface Handshake {
 /** Node keeps the socket below a TLS socket there; what it documents gives no way from one to the other. */
 const BELOW = '_parent';
 
-const PLAIN_HTTP = finalText(plain(400, sentenceOf('tls_expected')), true, false);
+const PLAIN_HTTP = plain(400, sentenceOf('tls_expected'));
 
 /**
  * @param opened takes the socket over, with the names that its client is certified for, if it is.
@@ -78,7 +78,8 @@ export function createHandshakes(
     if (taken === undefined) return;
     const { below, handshake } = taken;
     const reason = reasonFor(error);
-    if (reason === 'tls_expected' && below.writable) below.write(PLAIN_HTTP, 'latin1');
+    if (reason === 'tls_expected' && below.writable)
+      below.write(finalText(PLAIN_HTTP, { date: shared.date, close: true, isHead: false }), 'latin1');
     // Whoever only looked whether the port is open did nothing wrong.
     if (error.code !== 'ECONNRESET' || below.bytesRead > 0) report(reason, handshake, detailOf(error, socket));
     socket.destroy();

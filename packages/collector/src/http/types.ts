@@ -34,12 +34,14 @@ export interface HttpLimits {
 }
 
 /**
- * One answer, shared or fresh. Build it with responses.ts. http/ itself adds `Connection: close` where the connection
- * closes after it, and leaves the body out for HEAD, so that a constant Answer serves every request.
+ * One answer, shared or fresh. Build it with responses.ts. http/ itself adds Date, and `Connection: close` where the
+ * connection closes after it, and leaves the body out for HEAD, so that a constant Answer serves every request.
  */
 export interface Answer {
   status: number;
-  /** Latin-1: status line, headers with content-length, empty line and body, ready to send; never a Connection field. */
+  /** The status line with its line end. */
+  line: string;
+  /** What follows, Latin-1: headers with Content-Length, empty line and body; never a Date or Connection field. */
   text: string;
   /** The connection closes after it. */
   close: boolean;

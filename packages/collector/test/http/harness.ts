@@ -32,6 +32,11 @@ export const LIMITS: HttpLimits = {
 export const NO_CONTENT = empty(204);
 export const OK = withBody(200, 'application/octet-stream');
 
+/** @returns answers without their Date, for comparing. */
+export function undated(text: string): string {
+  return text.replaceAll(/Date: [^\r]*\r\n/g, '');
+}
+
 export interface Seen {
   /** Exchanges handed over with their bodies, in order. */
   bodies: { exchange: Exchange; body: string }[];

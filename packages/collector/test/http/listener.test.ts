@@ -5,7 +5,7 @@ import { listen, serve } from '../../src/http/listener.ts';
 import { RequestHead } from '../../src/http/request-head.ts';
 import { Shared } from '../../src/http/shared.ts';
 import type { Exchange, Handler } from '../../src/http/types.ts';
-import { Client, GET, LIMITS, NO_CONTENT, eventually, post, startRig } from './harness.ts';
+import { Client, GET, LIMITS, NO_CONTENT, eventually, post, startRig, undated } from './harness.ts';
 import type { Rig, RigOptions } from './harness.ts';
 
 let rig: Rig | undefined;
@@ -62,7 +62,7 @@ test('stop closes idle connections, lets answers in flight out with close, and t
   await eventually(() => open.length === 3);
   for (const exchange of open) exchange.answer(NO_CONTENT);
   for (const one of [waiting, sending, beginning])
-    expect(await one.isClosed()).toBe('HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n');
+    expect(undated(await one.isClosed())).toBe('HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n');
   for (const one of [idle, waiting, sending, beginning]) one.socket.end();
   expect(await stopped).toEqual({ forced: 0 });
 });
@@ -122,4 +122,19 @@ test('parsed heads are reused, and a head limit beyond the offsets is refused', 
   expect(shared.scratch).toBe(given);
   expect(given).toBeInstanceOf(RequestHead);
   expect(() => new Shared({ ...LIMITS, headBytesMax: 70_000 }, ECHO)).toThrow('65535');
+});
+
+test('every answer has the date of its second: yes, no, and what could not be parsed', async () => {
+  const { client } = await start();
+  const from = Math.floor(Date.now() / 1000);
+  const [one, other] = [client().send(GET), client().send('nonsense\r\n\r\n')];
+  const dates = [await one.receives('\r\n\r\n'), await other.isClosed()].map(
+    (text) => /^HTTP\/1\.1 \d{3} [^\r]*\r\nDate: ([^\r]*)\r\n/.exec(text)?.[1] ?? '',
+  );
+  for (const date of dates) expect(Date.parse(date) / 1000).toBeGreaterThanOrEqual(from);
+  // It goes on while the connection stays.
+  await eventually(() => {
+    one.send(GET);
+    return one.text.split('Date: ').some((part) => Date.parse(part.slice(0, 29)) > Date.parse(dates[0]!));
+  });
 });

@@ -1,24 +1,26 @@
 /** Answers as text: lengths, the fields http/ adds, and what cannot be smuggled into them. */
 import { expect, test } from 'vitest';
 import { REASONS, statusOf } from '../../src/http/reasons.ts';
-import { empty, finalText, plain, refusal, withBody } from '../../src/http/responses.ts';
+import { dateField, empty, finalText, plain, refusal, withBody } from '../../src/http/responses.ts';
 
 test('answers carry their exact length, and 204 none', () => {
-  expect(empty(204).text).toBe('HTTP/1.1 204 No Content\r\n\r\n');
-  expect(empty(202).text).toBe('HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n');
+  expect(empty(204)).toMatchObject({ line: 'HTTP/1.1 204 No Content\r\n', text: '\r\n' });
+  expect(empty(202)).toMatchObject({ line: 'HTTP/1.1 202 Accepted\r\n', text: 'Content-Length: 0\r\n\r\n' });
   expect(plain(503, 'busy', { 'Retry-After': '2' }).text).toBe(
-    'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 5\r\n\r\nbusy\n',
+    'Retry-After: 2\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 5\r\n\r\nbusy\n',
   );
   expect(withBody(200, 'application/x-protobuf')('\x08\xff').text.endsWith('Content-Length: 2\r\n\r\n\x08\xff')).toBe(
     true,
   );
 });
 
-test('close is added behind the status line, and HEAD loses the body only', () => {
+test('date and close are added behind the status line, and HEAD loses the body only', () => {
   const answer = plain(200, 'ok');
-  expect(finalText(answer, false, false)).toBe(answer.text);
-  expect(finalText(answer, true, false)).toMatch(/^HTTP\/1\.1 200 OK\r\nConnection: close\r\n.*\r\n\r\nok\n$/s);
-  expect(finalText(answer, false, true)).toMatch(/Content-Length: 3\r\n\r\n$/);
+  const sending = { date: dateField(784_111_777_999), close: false, isHead: false };
+  const start = 'HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n';
+  expect(finalText(answer, sending)).toBe(start + answer.text);
+  expect(finalText(answer, { ...sending, close: true })).toBe(`${start}Connection: close\r\n${answer.text}`);
+  expect(finalText(answer, { ...sending, isHead: true })).toMatch(/Content-Length: 3\r\n\r\n$/);
 });
 
 test('a header that would break out of its line, or a status without a phrase, throws', () => {

@@ -3,7 +3,7 @@ import { afterEach, expect, test } from 'vitest';
 import { readCertificate } from '../../../../test/services/certificates.ts';
 import { listen } from '../../src/http/listener.ts';
 import type { Exchange } from '../../src/http/types.ts';
-import { GET, LIMITS, NO_CONTENT, OK, eventually, post, startRig, tlsMaterial } from './harness.ts';
+import { GET, LIMITS, NO_CONTENT, OK, eventually, post, startRig, tlsMaterial, undated } from './harness.ts';
 import type { Rig, RigOptions } from './harness.ts';
 
 let rig: Rig;
@@ -87,7 +87,7 @@ test('a client that has said its last word still gets the answer to it', async (
   await new Promise((resolve) => void setTimeout(resolve, 100));
   expect(half.closed).toBe(false);
   open[0]!.answer(NO_CONTENT);
-  expect(await half.isClosed()).toBe('HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n');
+  expect(undated(await half.isClosed())).toBe('HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n');
 });
 
 test('a client that never reads is paused, then cut; answers left unread are bounded', async () => {
@@ -164,7 +164,7 @@ test('a stop ends handshakes that were not over, and lets answers out', async ()
   const stopped = listener.stop({ drainMs: 5000 });
   await unfinished.isClosed();
   open[0]!.answer(NO_CONTENT);
-  expect(await waiting.isClosed()).toBe('HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n');
+  expect(undated(await waiting.isClosed())).toBe('HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n');
   waiting.socket.destroy();
   expect(await stopped).toEqual({ forced: 0 });
   expect(seen.malformed).toEqual([]);
