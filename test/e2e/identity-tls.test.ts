@@ -1,12 +1,11 @@
-/** Who may come in over TLS, at a running collector: by certificate, by token, by either; and a real agent whose token is changed. */
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+/** Who may come in over TLS, at a running collector: by certificate, by token, by either. */
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { type CollectorApp, startAgent, startCollector } from '../app.ts';
+import { type CollectorApp, startCollector } from '../app.ts';
 import { caFile, certificateFiles, type CertificateName, readCertificate } from '../services/certificates.ts';
-import { linesByTriple } from './ledger.ts';
-import { collectorCommand, newToken, type OneConnection, oneConnection } from './token-kit.ts';
+import { newToken, type OneConnection, oneConnection } from './token-kit.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'ms-identity-tls-'));
 const file = join(dir, 'tokens');
@@ -74,37 +73,4 @@ test('a token that comes with a certificate is what counts', async () => {
   expect((await client.send(token, 'web-1')).status).toBe(200);
   expect((await client.send(token)).status).toBe(403);
   expect((await client.send('')).status).toBe(200);
-});
-
-test('an agent whose token is revoked keeps everything, and sends it when it has another', {
-  timeout: 60_000,
-}, async () => {
-  const tokenFile = join(dir, 'agent-token');
-  const put = (text: string): void => {
-    writeFileSync(`${tokenFile}.new`, `${text}\n`, { mode: 0o600 });
-    renameSync(`${tokenFile}.new`, tokenFile);
-  };
-  put(await newToken(file, 'host-1', '--name', 'host-1-a'));
-  const agent = await startAgent({
-    dir,
-    config: { client_id: 'host-1', collector: { url, token_file: tokenFile, tls: { ca_file: caFile } } },
-  });
-  const seqs = (): number[] =>
-    [...linesByTriple(join(dir, 'points')).keys()]
-      .filter((key) => key.startsWith('host-1 '))
-      .map((key) => Number(key.split(' ')[2]))
-      .toSorted((a, b) => a - b);
-  const inSpool = async (): Promise<number> =>
-    ((await agent.status()) as { points: { in_spool: number } }).points.in_spool;
-  await expect.poll(() => seqs().length, { timeout: 10_000 }).toBeGreaterThan(1);
-  await collectorCommand('token', 'revoke', 'host-1-a', '--file', file);
-  await agent.waitForLog('collector (live): halted, the batches stay in the spool', 10_000);
-  await expect.poll(inSpool, { timeout: 10_000 }).toBeGreaterThan(0);
-  const before = seqs().length;
-  put(await newToken(file, 'host-*'));
-  await expect.poll(inSpool, { timeout: 10_000 }).toBe(0);
-  await agent.stop();
-  // What was sampled meanwhile came too: no number is missing.
-  await expect.poll(() => seqs().length, { timeout: 10_000 }).toBeGreaterThan(before + 1);
-  await expect.poll(() => seqs().findIndex((seq, i) => seq !== i + 1), { timeout: 10_000 }).toBe(-1);
 });
