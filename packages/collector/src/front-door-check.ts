@@ -5,7 +5,7 @@ import { readTokensFile } from './admission/tokens-file.ts';
 import type { CollectorConfig } from './config.ts';
 import { readTlsFiles } from './tls-files.ts';
 
-export function checkFrontDoor({
+export function frontDoorLines({
   auth,
   tls,
   tokensFile,

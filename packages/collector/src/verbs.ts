@@ -7,7 +7,7 @@ import type { Verb } from '@metricstream/shared/cli/program.ts';
 import { checkVerb, configVerb } from '@metricstream/shared/cli/verbs.ts';
 import { type CollectorConfig, collectorSpec } from './config.ts';
 import { forwardVerb } from './forward/verb.ts';
-import { checkFrontDoor } from './front-door-check.ts';
+import { frontDoorLines } from './front-door-check.ts';
 import { backfillVerb, verifyVerb } from './migrate/verbs.ts';
 import { checkInfluxdb } from './setup/influxdb-check.ts';
 import { setupInfluxdbVerb } from './setup/influxdb.ts';
@@ -17,7 +17,7 @@ import { tokenVerb } from './tokens/verbs.ts';
 
 async function checkServers(config: CollectorConfig): Promise<CheckLine[]> {
   const { kafka, influxdb } = config.sinks;
-  const lines = checkFrontDoor(config);
+  const lines = frontDoorLines(config);
   if (kafka !== undefined) lines.push(...(await checkKafka(kafka, config.limits.decompressedBytesMax)));
   if (influxdb === undefined) return lines;
   const client = createInfluxdbClient(influxdb);

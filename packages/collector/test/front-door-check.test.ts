@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { caFile, certificateFiles } from '../../../test/services/certificates.ts';
-import { checkFrontDoor } from '../src/front-door-check.ts';
+import { frontDoorLines } from '../src/front-door-check.ts';
 
 function tokensFile(text: string): string {
   const dir = mkdtempSync(join(tmpdir(), 'ms-door-check-'));
@@ -16,7 +16,7 @@ const tls = { ...certificateFiles('server'), clientCaFile: caFile, clientId: 'sa
 
 test('says what the files hold', () => {
   const file = tokensFile(`a  *  sha256:${'ab'.repeat(32)}\n`);
-  expect(checkFrontDoor({ auth: 'either', tls, tokensFile: file }).filter(({ level }) => level === 'ok')).toEqual([
+  expect(frontDoorLines({ auth: 'either', tls, tokensFile: file }).filter(({ level }) => level === 'ok')).toEqual([
     { level: 'ok', what: expect.stringMatching(/server\.pem is valid until 2\d{3}-\d\d-\d\d$/) as unknown },
     { level: 'ok', what: `${file} holds 1 token` },
   ]);
@@ -25,7 +25,7 @@ test('says what the files hold', () => {
 test('fails on what would not start, and does not look at what is not asked for', () => {
   const file = tokensFile('broken\n');
   const broken = { ...tls, keyFile: certificateFiles('client-1').keyFile };
-  expect(checkFrontDoor({ auth: 'tokens', tls: { ...broken, clientCaFile: '' }, tokensFile: file })).toEqual([
+  expect(frontDoorLines({ auth: 'tokens', tls: { ...broken, clientCaFile: '' }, tokensFile: file })).toEqual([
     {
       level: 'fail',
       what: expect.stringMatching(/is not the key of the certificate/) as unknown,
@@ -37,11 +37,11 @@ test('fails on what would not start, and does not look at what is not asked for'
       fix: expect.any(String) as unknown,
     },
   ]);
-  expect(checkFrontDoor({ auth: 'none', tls: undefined, tokensFile: file })).toEqual([]);
+  expect(frontDoorLines({ auth: 'none', tls: undefined, tokensFile: file })).toEqual([]);
 });
 
 test('warns of what is unwise', () => {
-  expect(checkFrontDoor({ auth: 'tokens', tls: undefined, tokensFile: tokensFile('') })).toEqual([
+  expect(frontDoorLines({ auth: 'tokens', tls: undefined, tokensFile: tokensFile('') })).toEqual([
     { level: 'ok', what: expect.stringMatching(/holds 0 tokens$/) as unknown },
     { level: 'warn', what: expect.stringMatching(/nobody can come in/) as unknown },
   ]);
