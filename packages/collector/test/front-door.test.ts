@@ -71,7 +71,6 @@ test('a change between the start and the workers is not lost', async () => {
   write('a');
   const { door, told, workers } = opened();
   write('b');
-  await until(() => door.figures().tokens, 1);
   door.reload();
   door.attach(workers);
   expect(told).toEqual(['b']);
