@@ -94,7 +94,7 @@ export async function startFlood({ url, clientId, connections, shape }: FloodOpt
 let epochs = 0;
 
 /** @returns what makes whole requests, each with the next seq of one epoch. */
-export function batchMaker(clientId: string, { series, sweeps, labelLength }: BatchShape): () => Buffer {
+function batchMaker(clientId: string, { series, sweeps, labelLength }: BatchShape): () => Buffer {
   const epoch = Date.now() * 1024 + (epochs++ % 1024);
   const filler = 'x'.repeat(labelLength);
   const list = Array.from({ length: series }, (_, i) => ({
@@ -139,7 +139,7 @@ export interface Answer {
 }
 
 /** Calls `each` for every whole answer; all of them have a Content-Length. */
-export function onAnswers(socket: Socket, each: (answer: Answer) => void): void {
+function onAnswers(socket: Socket, each: (answer: Answer) => void): void {
   let text = '';
   socket.on('data', (chunk: Buffer) => {
     text += chunk.toString('latin1');
