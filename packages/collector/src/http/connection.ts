@@ -99,7 +99,10 @@ export class Connection implements SocketUser, ExchangeOwner {
       this.shared.turnLater();
       const at = intake.advance(bytes, 0, length);
       if (at < length) this.hold(bytes, at, length);
-    } else if (this.hold(bytes, 0, length)) this.consumeHeld();
+    } else {
+      const isNews = !intake.isMoreOfHead(bytes, length);
+      if (this.hold(bytes, 0, length) && isNews) this.consumeHeld();
+    }
     this.consuming = false;
     this.settle();
   }

@@ -14,7 +14,7 @@ import type { Reason } from './reasons.ts';
 import { statusOf } from './reasons.ts';
 import { refusal } from './responses.ts';
 import type { Shared } from './shared.ts';
-import { CR, LF } from './syntax.ts';
+import { CR, LF, areAll } from './syntax.ts';
 
 /** A refused body up to this is read and dropped so that the connection can stay; a longer one closes it. */
 export const SKIPPED_BODY_BYTES_MAX = 64 * 1024;
@@ -38,6 +38,9 @@ export class Intake {
   private requests = 0;
   /** An empty line came since the last request: one is nothing at all (RFC 9112 2.2), old clients end a body with it. */
   private emptyLine = false;
+  /** What may follow the part of a head that was not taken, and leaves it one: from its RequestHead. */
+  private moreClasses = 0;
+  private moreBytesMax = 0;
 
   /** The exchange whose body is being read or handed over. */
   private current: HttpExchange | null = null;
@@ -71,8 +74,19 @@ export class Intake {
     }
   }
 
+  /**
+   * Whether bytes 0 … `end`, behind those that `advance` left, neither complete nor spoil the head they are part of, so that
+   * a head in many pieces is not parsed at each of them.
+   */
+  isMoreOfHead(bytes: Buffer, end: number): boolean {
+    if (end > this.moreBytesMax || this.outbox.stalled || !areAll(bytes, 0, end, this.moreClasses)) return false;
+    this.moreBytesMax -= end;
+    return true;
+  }
+
   private run(bytes: Buffer, from: number, end: number): number {
     let at = from;
+    this.moreBytesMax = 0;
     while (at < end) {
       switch (this.expecting) {
         case Expecting.head: {
@@ -113,7 +127,11 @@ export class Intake {
     const { shared } = this;
     const head = shared.scratch;
     const next = parseHead(bytes, at, end, shared.limits, head);
-    if (next === INCOMPLETE) return INCOMPLETE;
+    if (next === INCOMPLETE) {
+      this.moreClasses = head.moreClasses;
+      this.moreBytesMax = head.moreBytesMax;
+      return INCOMPLETE;
+    }
     const length = head.contentLength;
     if (next === INVALID || length > shared.limits.bodyBytesMax) {
       if (next === INVALID) this.fail(bytes[at] === TLS_HANDSHAKE ? 'tls_unexpected' : head.reason, head.method);

@@ -14,6 +14,8 @@ import {
   HTAB,
   LF,
   SP,
+  TOKEN,
+  VALUE,
   equalsWord,
   isBlank,
   isHost,
@@ -42,6 +44,7 @@ export function parseHead(bytes: Buffer, from: number, to: number, limits: HeadL
   head.contentLength = 0;
   head.close = false;
   head.expectContinue = false;
+  head.moreClasses = 0;
   const fieldsFrom = parseRequestLine(bytes, from, to, limits, head);
   if (fieldsFrom < 0) return fieldsFrom;
   const end = parseFields(bytes, fieldsFrom, to, limits, head);
@@ -78,14 +81,14 @@ function parseFields(bytes: Buffer, from: number, to: number, limits: HeadLimits
     const nameFrom = i;
     i = skipToken(bytes, i, to);
     if (i > last) return head.refuse('head_too_large', i);
-    if (i >= to) return INCOMPLETE;
+    if (i >= to) return head.awaitMore(TOKEN, last - i);
     if (bytes[i] !== COLON || i === nameFrom) return faultyName(bytes, nameFrom, i, head);
     const nameTo = i++;
     while (i < to && (bytes[i] === SP || bytes[i] === HTAB)) i++;
     const valueFrom = i;
     i = skipValue(bytes, i, to);
     if (i > last) return head.refuse('head_too_large', i);
-    if (i >= to) return INCOMPLETE;
+    if (i >= to) return head.awaitMore(VALUE, last - i);
     if (bytes[i] !== CR) return head.refuse(bytes[i] === LF ? 'line_end' : 'field_value', i);
     if (i + 1 >= to) return INCOMPLETE;
     if (bytes[i + 1] !== LF) return head.refuse('line_end', i + 1);

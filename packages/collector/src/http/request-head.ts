@@ -30,6 +30,12 @@ export class RequestHead {
   /** Set when parseHead says INVALID: why, and at which index of `bytes`. */
   reason: Reason = 'request_line';
   faultAt = 0;
+  /**
+   * Set when parseHead says INCOMPLETE: it says the same again while the bytes that follow are of these classes and no
+   * more than so many. 0: any byte may change it.
+   */
+  moreClasses = 0;
+  moreBytesMax = 0;
   fieldCount = 0;
   /** Per field: name from, name to, value from, value to. */
   readonly fields: Uint16Array;
@@ -50,6 +56,13 @@ export class RequestHead {
     this.reason = reason;
     this.faultAt = at;
     return INVALID;
+  }
+
+  /** Notes what may follow and changes nothing. @returns INCOMPLETE. */
+  awaitMore(classes: number, bytesMax: number): number {
+    this.moreClasses = classes;
+    this.moreBytesMax = bytesMax;
+    return INCOMPLETE;
   }
 
   /** @returns the first value of the field `name` (lower case), '' when absent. */

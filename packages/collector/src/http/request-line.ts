@@ -5,7 +5,7 @@
 import type { Reason } from './reasons.ts';
 import { INCOMPLETE } from './request-head.ts';
 import type { HeadLimits, RequestHead } from './request-head.ts';
-import { CLASS, CR, LF, QUESTION, SP, TARGET, isHost, skipToken } from './syntax.ts';
+import { CLASS, CR, LF, QUERY, QUESTION, SP, TARGET, TOKEN, isHost, skipToken } from './syntax.ts';
 
 const METHOD_BYTES_MAX = 32;
 const SLASH = 0x2f;
@@ -25,7 +25,7 @@ export function parseRequestLine(
 ): number {
   let i = skipToken(bytes, start, to);
   if (i - start > METHOD_BYTES_MAX) return head.refuse('method', i);
-  if (i >= to) return INCOMPLETE;
+  if (i >= to) return head.awaitMore(TOKEN, METHOD_BYTES_MAX - (i - start));
   if (bytes[i] !== SP || i === start) return head.refuse(i === start ? 'request_line' : 'method', i);
   head.method = methodOf(bytes, start, i);
   const targetFrom = ++i;
@@ -33,7 +33,7 @@ export function parseRequestLine(
   head.queryAt = i;
   while (i < to && bytes[i] === QUESTION) i = skipTarget(bytes, i + 1, to);
   if (i - targetFrom > limits.targetBytesMax) return head.refuse('target_too_long', i);
-  if (i >= to) return INCOMPLETE;
+  if (i >= to) return head.awaitMore(TARGET | QUERY, limits.targetBytesMax - (i - targetFrom));
   if (bytes[i] !== SP || i === targetFrom)
     return head.refuse(i === targetFrom || bytes[i] === CR ? 'request_line' : 'target', i);
   head.targetFrom = targetFrom;

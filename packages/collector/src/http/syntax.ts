@@ -18,6 +18,8 @@ const COMMA = 44;
 export const TOKEN = 1;
 /** Request target without `?`: visible ASCII but `" # < > \`. */
 export const TARGET = 2;
+/** `?`, of which the query may have more. */
+export const QUERY = 16;
 /** Field value: HTAB, SP, visible ASCII, obs-text (0x80-0xFF). */
 export const VALUE = 4;
 /** A registered name of a host, sub-delims included; a percent-encoded byte is checked apart. */
@@ -47,6 +49,7 @@ function buildClasses(): Uint8Array {
     if (!'"#<>\\?'.includes(String.fromCharCode(byte))) table[byte]! |= TARGET;
   }
   for (let byte = 0x80; byte <= 0xff; byte++) table[byte]! |= VALUE;
+  table[QUESTION]! |= QUERY;
   table[SP]! |= VALUE;
   table[HTAB]! |= VALUE;
   return table;
@@ -146,6 +149,12 @@ export function listEndsIn(bytes: Uint8Array, from: number, to: number, word: st
 /** @returns whether a byte is SP or HTAB, the optional white space of HTTP. */
 export function isBlank(byte: number): boolean {
   return byte === SP || byte === HTAB;
+}
+
+/** @returns whether each of bytes `from` … `to` is in one of the classes whose bits are set. */
+export function areAll(bytes: Uint8Array, from: number, to: number, classes: number): boolean {
+  for (let i = from; i < to; i++) if ((CLASS[bytes[i]!]! & classes) === 0) return false;
+  return true;
 }
 
 /** @returns the index of the first byte from `from` on that is no token character, or `to`. */
