@@ -5,6 +5,7 @@
  */
 import type { Walker } from '@metricstream/proto/walk.ts';
 import type { Counters } from '@metricstream/shared/counters.ts';
+import type { Log } from '@metricstream/shared/log.ts';
 import { asciiSlice, RecordKind, recordLength, writeRecord } from '@metricstream/shared/journal/record.ts';
 import type { Exchange, Handler } from '../http/types.ts';
 import type { RingWriter } from '../rings/ring-writer.ts';
@@ -47,6 +48,7 @@ export interface IngestOptions {
   refusals: Refusals;
   ownSeqs(clientId: string, nowUnixMs: number): OwnSeq;
   onFault(error: unknown, remote: string): void;
+  log?: Log;
 }
 
 /** A batch in the ring whose verdict is not there yet. */
@@ -68,7 +70,7 @@ export interface Ingest {
 
 export function createIngest(options: IngestOptions): Ingest {
   const { ring, admission, auth, counters, refusals, decompression } = options;
-  const away = createTurnAway({ auth, counters, refusals });
+  const away = createTurnAway({ auth, counters, refusals, log: options.log });
   const linesDecompression = linesLimits(decompression);
   const held = createFifo<Held>();
   let turnMs = 0;
@@ -104,7 +106,8 @@ export function createIngest(options: IngestOptions): Ingest {
     if (isAnswer(who)) return who;
     const request = exchange.path === JSONL_PATH ? parseJsonlRequest(exchange, who.name) : parseBatchRequest(exchange);
     if ('reason' in request) return away.rejected(exchange, request.reason, request.particulars);
-    if (request.kind === 'batch' && !who.mayBe(request.clientId)) return away.rejected(exchange, 'forbidden');
+    if (request.kind === 'batch' && !who.mayBe(request.clientId))
+      return away.forbidden(exchange, who, request.clientId);
     const verdict = admission.admit(request, exchange.contentLength);
     if (verdict) return away.refused(exchange, verdict);
     request.headMs = turnMs;

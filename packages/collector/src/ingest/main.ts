@@ -44,6 +44,7 @@ async function run(data: IngestWorkerData, port: MessagePort): Promise<void> {
     ring,
     admission: createAdmission(table, createLimiter(table, data.clientLimits), createDecisionWriter(data.decisions)),
     auth,
+    log,
     isReady: () => Atomics.load(ready, 0) === 1,
     walk: createWalker(data.wire),
     counters,

@@ -1,6 +1,6 @@
 /**
- * What the log says of clients that do not speak what the port speaks. Owns the words and their bound: each reason once
- * per address and a while, and so many in all; what is not said is in the counters still.
+ * What the log says of clients that do not speak what the port speaks. Owns the words and their bound: each reason, and
+ * each why of it, once per address and a while, and so many in all; what is not said is in the counters still.
  */
 import type { Log } from '@metricstream/shared/log.ts';
 import type { Reason } from '../http/reasons.ts';
@@ -15,6 +15,18 @@ const WORDS: Partial<Record<Reason, string>> = {
   tls_handshake: 'a TLS handshake failed',
   tls_timeout: 'a TLS handshake took too long',
 };
+
+/** What to do about a handshake that failed, by OpenSSL's words. */
+const REMEDIES: readonly (readonly [why: RegExp, remedy: string])[] = [
+  [/did not return a certificate/, 'auth is certificate: set collector.tls.cert_file at the agent'],
+  [/^the client's certificate/, 'only those that tls.client_ca_file has signed, and that are valid now, are taken'],
+  [
+    /alert (?:unknown ca|bad certificate|certificate unknown)/,
+    "the client does not trust this collector's certificate: see collector.tls.ca_file at the agent",
+  ],
+  [/alert certificate expired/, 'renew the certificate of tls.cert_file, then send SIGHUP'],
+  [/unsupported protocol|no shared cipher|wrong version/, 'the client is too old, or speaks something else'],
+];
 
 /** @param remote `address:port`; @param detail why, where more is known. */
 export type TransportLog = (reason: Reason, remote: string, detail: string | undefined) => void;
@@ -31,9 +43,14 @@ export function createTransportLog(log: Log, monotonicMs: () => number = () => p
       if (untilMs > nowMs) break;
       told.delete(key);
     }
-    const key = `${reason} ${remote.slice(0, remote.lastIndexOf(':'))}`;
+    const key = `${reason} ${remote.slice(0, remote.lastIndexOf(':'))} ${detail ?? ''}`;
     if (told.has(key) || told.size >= TOLD_MAX) return;
     told.set(key, nowMs + SILENCE_MS);
-    log.warn(words, detail === undefined || detail === '' ? { remote } : { remote, why: detail });
+    const remedy = REMEDIES.find(([why]) => why.test(detail ?? ''))?.[1];
+    log.warn(words, {
+      remote,
+      ...(detail === undefined || detail === '' ? {} : { why: detail }),
+      ...(remedy === undefined ? {} : { do: remedy }),
+    });
   };
 }

@@ -13,6 +13,7 @@ import { createCounters } from '@metricstream/shared/counters.ts';
 import { type Journal, openJournal } from '@metricstream/shared/journal/journal.ts';
 import { openJournalReader } from '@metricstream/shared/journal/reader.ts';
 import type { JournalRecord } from '@metricstream/shared/journal/record.ts';
+import { type Log, silentLog } from '@metricstream/shared/log.ts';
 import { onTestFinished } from 'vitest';
 import { createAdmission } from '../../src/admission/admission.ts';
 import { createClientTable, openClientTable } from '../../src/admission/client-table.ts';
@@ -82,6 +83,7 @@ export function rig(
   ringBytes = 64 * 1024,
   limits: ClientLimits = UNLIMITED,
   auth: Auth = ANYBODY,
+  log: Log = silentLog,
 ) {
   const dir = mkdtempSync(join(tmpdir(), 'ms-ingest-'));
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
@@ -113,6 +115,7 @@ export function rig(
     refusals: REFUSALS,
     ownSeqs: createOwnSeqs(0),
     onFault: () => {},
+    log,
   });
   void ingest.answerSettled();
   let settledBefore = ring.settled();

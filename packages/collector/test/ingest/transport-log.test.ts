@@ -10,16 +10,29 @@ function start() {
   return { lines, clock, tell: createTransportLog({ ...silentLog, warn }, () => clock.ms) };
 }
 
+test('what is to be done is told with what failed, and another why of one address is told too', () => {
+  const { lines, tell } = start();
+  tell('tls_handshake', '10.0.0.1:5000', 'peer did not return a certificate');
+  tell('tls_handshake', '10.0.0.1:5001', 'tlsv1 alert unknown ca');
+  tell('tls_handshake', '10.0.0.1:5002', 'tlsv1 alert unknown ca');
+  tell('tls_handshake', '10.0.0.1:5003', "the client's certificate: CERT_HAS_EXPIRED");
+  expect(lines.map((line) => (JSON.parse(line.slice(line.indexOf('{'))) as { do: string }).do)).toEqual([
+    'auth is certificate: set collector.tls.cert_file at the agent',
+    "the client does not trust this collector's certificate: see collector.tls.ca_file at the agent",
+    'only those that tls.client_ca_file has signed, and that are valid now, are taken',
+  ]);
+});
+
 test('each reason is told once per address in ten minutes, with what to do and why', () => {
   const { lines, clock, tell } = start();
   tell('tls_unexpected', '10.0.0.1:5000', undefined);
   tell('tls_unexpected', '10.0.0.1:5001', undefined);
-  tell('tls_handshake', '10.0.0.1:5002', 'unsupported protocol');
+  tell('tls_handshake', '10.0.0.1:5002', 'some fault');
   tell('tls_unexpected', '2001:db8::1:5003', undefined);
   tell('method', '10.0.0.9:5004', undefined);
   expect(lines).toEqual([
     'a client speaks TLS to this plain port: set tls in the configuration, or http:// at the client {"remote":"10.0.0.1:5000"}',
-    'a TLS handshake failed {"remote":"10.0.0.1:5002","why":"unsupported protocol"}',
+    'a TLS handshake failed {"remote":"10.0.0.1:5002","why":"some fault"}',
     'a client speaks TLS to this plain port: set tls in the configuration, or http:// at the client {"remote":"2001:db8::1:5003"}',
   ]);
   clock.ms = 10 * 60_000;
@@ -32,6 +45,6 @@ test('however many addresses come, the lines are bounded', () => {
   for (let i = 0; i < 10_000; i++) tell('tls_handshake', `10.0.${i >> 8}.${i & 255}:1`, 'no shared cipher');
   expect(lines).toHaveLength(256);
   clock.ms = 10 * 60_000;
-  tell('tls_handshake', '10.9.9.9:1', 'no shared cipher');
+  tell('tls_handshake', '10.9.9.9:1', 'some fault');
   expect(lines).toHaveLength(257);
 });

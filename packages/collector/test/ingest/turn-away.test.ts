@@ -1,5 +1,6 @@
 /** Who is turned away: a web page, and whoever was taken off the list while the body was still on its way. */
 import { encodeBatch } from '@metricstream/proto/encode.ts';
+import { silentLog } from '@metricstream/shared/log.ts';
 import { expect, test } from 'vitest';
 import { createAuth } from '../../src/admission/auth.ts';
 import { sha256Of, type TokenEntry } from '../../src/admission/tokens.ts';
@@ -65,6 +66,21 @@ test('a token that expires between head and body is one no longer', () => {
   const between = (): void => void (nowUnixMs = 1000);
   post({ name: 'batch', path: '/v1/batches', headers: HEADERS, body: batchOf(1), between });
   expect(events).toEqual(['batch: 401']);
+});
+
+test('whoever speaks for another client is named in the log, with the client and the token', () => {
+  const warned: unknown[] = [];
+  const log = { ...silentLog, warn: (...line: unknown[]) => void warned.push(line) };
+  const auth = createAuth({ mode: 'tokens', tokens: [entry('other-*')], addresses: NO_ADDRESSES });
+  const { post, answers } = rig('journal', 64 * 1024, undefined, auth, log);
+  post({ name: 'batch', path: '/v1/batches', headers: HEADERS, body: batchOf(1) });
+  expect(answers.get('batch')).toContain('may not speak for this Client-Id');
+  expect(warned).toEqual([
+    [
+      'auth: refused, the token or certificate is not for this client_id',
+      { address: expect.any(String), client_id: 'c', name: 'n' },
+    ],
+  ]);
 });
 
 test('batches are not taken from web pages, whatever name brought them here', () => {
