@@ -30,7 +30,7 @@ export function verdictOf(answer: HttpAnswer, ownId: boolean, nowUnixMs: number)
   if (status === 403 && ownId)
     return {
       kind: 'halt',
-      why: `${why}; the collector does not accept this client_id; see client_id and collector.token_file`,
+      why: `${why}; the collector does not accept this client_id; see client_id, and collector.token_file or collector.tls.cert_file`,
     };
   if (status === 403 || REJECTED.has(status)) return { kind: 'rejected', which: [0], why };
   if (status === 408 || status >= 500) return { kind: 'retry', why };

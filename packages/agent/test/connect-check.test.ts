@@ -52,7 +52,7 @@ it.each([
   [
     no(403, 'auth', 'not as web-1'),
     'status 403: not as web-1; the collector does not accept this client_id',
-    'see client_id and collector.token_file',
+    'see client_id, and collector.token_file or collector.tls.cert_file',
   ],
   [{ status: 404 }, 'status 404', 'check collector.url (http or https?), what answers there is no collector'],
   [

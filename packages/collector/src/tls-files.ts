@@ -6,7 +6,7 @@
 import { type KeyObject, X509Certificate, createPrivateKey } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import { MetricStreamError, messageOf } from '@metricstream/shared/errors.ts';
+import { MetricStreamError } from '@metricstream/shared/errors.ts';
 import type { AuthMode, TlsFiles } from './config/types.ts';
 import { newTicketKeys, tlsOptions } from './http/tls.ts';
 import type { TlsMaterial } from './http/tls.ts';
@@ -22,7 +22,7 @@ export interface TlsRead {
   readonly warnings: readonly string[];
 }
 
-/** With ticket keys that are new. @throws MetricStreamError `config_invalid` that names the option and the file. */
+/** With ticket keys that are new. What the system said is the cause, not in the message. @throws MetricStreamError `config_invalid` that names the option and the file. */
 export function readTlsFiles(files: TlsFiles, auth: AuthMode, nowUnixMs = Date.now()): TlsRead {
   const cert = read(files.certFile, 'tls.cert_file');
   const key = read(files.keyFile, 'tls.key_file');
@@ -48,7 +48,7 @@ export function readTlsFiles(files: TlsFiles, auth: AuthMode, nowUnixMs = Date.n
   try {
     createSecureContext(tlsOptions(material));
   } catch (cause) {
-    throw invalid('tls.cert_file', `${files.certFile} cannot be used by TLS: ${messageOf(cause)}`, cause);
+    throw invalid('tls.cert_file', `${files.certFile} cannot be used by TLS`, cause);
   }
   const warnings = [
     ...chainWarnings(chain, files.certFile),
@@ -69,7 +69,7 @@ function read(path: string, option: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
-    throw invalid(option, `${path} cannot be read (${messageOf(cause)}); it must be a PEM file`, cause);
+    throw invalid(option, `${path}, a PEM file, cannot be read`, cause);
   }
 }
 
@@ -80,7 +80,7 @@ function certificatesIn(pem: string, path: string, option: string): X509Certific
     try {
       return new X509Certificate(block);
     } catch (cause) {
-      throw invalid(option, `certificate ${i + 1} in ${path} cannot be read: ${messageOf(cause)}`, cause);
+      throw invalid(option, `certificate ${i + 1} in ${path} cannot be read`, cause);
     }
   });
 }
@@ -91,7 +91,7 @@ function privateKey(pem: string, path: string): KeyObject {
   } catch (cause) {
     const encrypted = pem.includes('ENCRYPTED');
     const expected = encrypted ? 'it has a passphrase: give it without one' : 'it must be a private key in PEM';
-    throw invalid('tls.key_file', `${path} cannot be used (${messageOf(cause)}); ${expected}`, cause);
+    throw invalid('tls.key_file', `${path} cannot be used; ${expected}`, cause);
   }
 }
 

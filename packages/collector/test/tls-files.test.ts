@@ -60,9 +60,18 @@ test('what cannot be used is refused, by option and file, with what was expected
     expect(thrown).toBeInstanceOf(MetricStreamError);
     expect(thrown).toMatchObject({ code: 'config_invalid', message: expect.stringMatching(expected) });
   };
-  check(files('server', { certFile: '/nowhere/a.pem' }), /^tls\.cert_file: \/nowhere\/a\.pem cannot be read .*ENOENT/);
-  check(files('server', { keyFile: '/nowhere/b.pem' }), /^tls\.key_file: \/nowhere\/b\.pem cannot be read .*ENOENT/);
-  check(files('server', { clientCaFile: '/nowhere/c.pem' }), /^tls\.client_ca_file: \/nowhere\/c\.pem cannot be read/);
+  check(
+    files('server', { certFile: '/nowhere/a.pem' }),
+    /^tls\.cert_file: \/nowhere\/a\.pem, a PEM file, cannot be read$/,
+  );
+  check(
+    files('server', { keyFile: '/nowhere/b.pem' }),
+    /^tls\.key_file: \/nowhere\/b\.pem, a PEM file, cannot be read$/,
+  );
+  check(
+    files('server', { clientCaFile: '/nowhere/c.pem' }),
+    /^tls\.client_ca_file: \/nowhere\/c\.pem, a PEM file, cannot be read$/,
+  );
   check(files('server', { certFile: write('hello') }), /^tls\.cert_file: \S+ holds no certificate in PEM/);
   check(files('server', { clientCaFile: write('') }), /^tls\.client_ca_file: \S+ holds no certificate in PEM/);
   const broken = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
@@ -71,7 +80,7 @@ test('what cannot be used is refused, by option and file, with what was expected
   check(files('server', { clientCaFile: write(second) }), /^tls\.client_ca_file: certificate 2 in \S+ cannot be read/);
   check(
     files('server', { keyFile: write('hello') }),
-    /^tls\.key_file: \S+ cannot be used .*must be a private key in PEM/,
+    /^tls\.key_file: \S+ cannot be used; .*must be a private key in PEM/,
   );
   const { keyFile } = certificateFiles('server-renewed');
   check(
