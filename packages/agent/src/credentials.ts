@@ -4,8 +4,8 @@
  * each other (half of a renewal) leave the ones before in use; a token that cannot be read is never replaced by an old one.
  */
 import { MetricStreamError } from '@metricstream/shared/errors.ts';
+import { fileStamp } from '@metricstream/shared/file-stamp.ts';
 import type { Log } from '@metricstream/shared/log.ts';
-import { stampOf } from './small-file.ts';
 import { readTls, systemRoots, type TlsFiles, type TlsOptions } from './tls-files.ts';
 import { readToken } from './token-file.ts';
 
@@ -46,13 +46,14 @@ export function createCredentials(options: CredentialsOptions): Credentials {
   const { tokenFile, tls, log, lookEveryMs = LOOK_EVERY_MS } = options;
   const https = new URL(options.url).protocol === 'https:';
   const paths = [tokenFile, ...(https ? [tls.caFile, tls.certFile, tls.keyFile] : [])].filter((path) => path !== '');
-  let stamp = stampOf(paths);
+  const stampOf = (): string => paths.map(fileStamp).join(' ');
+  let stamp = stampOf();
   let current: Current = { ...authorizationOf(tokenFile), tls: https ? tlsAtStart(tls) : undefined };
   if (current.trouble !== '') throw new MetricStreamError('config_invalid', current.trouble);
   let changing = new AbortController();
 
   function look(): void {
-    const seen = stampOf(paths);
+    const seen = stampOf();
     if (seen === stamp) return;
     stamp = seen;
     const next = { ...authorizationOf(tokenFile), tls: https ? tlsNow() : undefined };

@@ -1,6 +1,6 @@
 /**
  * Reading the small files that an option names: a token, certificates. Promises to read no more than the bound, to wait
- * for no pipe, and to say in words why a file cannot be read. `stampOf` tells cheaply whether one has changed.
+ * for no pipe, and to say in words why a file cannot be read.
  */
 import { readFileSync, statSync } from 'node:fs';
 import { messageOf } from '@metricstream/shared/errors.ts';
@@ -37,18 +37,4 @@ export function readSmallFile(path: string, { bytesMax, expected }: { bytesMax: 
 /** @returns whether every user of this machine may read the file; false when that cannot be said. */
 export function isReadableByAll(path: string): boolean {
   return ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o004) !== 0;
-}
-
-/** @returns a text that differs once one of the files was written, replaced or removed. */
-export function stampOf(paths: readonly string[]): string {
-  return paths
-    .map((path) => {
-      try {
-        const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
-        return [dev, ino, size, mtimeNs, ctimeNs].join(':');
-      } catch (error) {
-        return String((error as NodeJS.ErrnoException).code);
-      }
-    })
-    .join(' ');
 }

@@ -2,10 +2,10 @@
  * The tokens file. Owns reading it and noticing that it has changed, and promises: a broken line is named by its number,
  * no pipe is waited for, and no more is read than a tokens file may have.
  */
-import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MetricStreamError, messageOf } from '@metricstream/shared/errors.ts';
+import { fileStamp, fileStampAsync } from '@metricstream/shared/file-stamp.ts';
 import { parseTokens, type TokenLine, TOKENS_BYTES_MAX } from './tokens.ts';
 
 export interface TokensFile {
@@ -61,29 +61,6 @@ function fault(path: string, what: string): MetricStreamError {
   return new MetricStreamError('config_invalid', `tokens_file: ${path} ${what}`);
 }
 
-type Stats = { dev: bigint; ino: bigint; size: bigint; mtimeNs: bigint; ctimeNs: bigint };
-
-function stampText({ dev, ino, size, mtimeNs, ctimeNs }: Stats): string {
-  return [dev, ino, size, mtimeNs, ctimeNs].join(':');
-}
-
-/** @returns a text that is another one once the file (behind all symbolic links) was written, replaced or removed. */
-export function stampOf(path: string): string {
-  try {
-    return stampText(statSync(path, { bigint: true }));
-  } catch (error) {
-    return String((error as NodeJS.ErrnoException).code);
-  }
-}
-
-async function stampLater(path: string): Promise<string> {
-  try {
-    return stampText(await stat(path, { bigint: true }));
-  } catch (error) {
-    return String((error as NodeJS.ErrnoException).code);
-  }
-}
-
 /** Between two looks of somebody who writes the file in place; an editor is done by then. */
 const SETTLE_MS = 25;
 const SETTLE_LOOKS_MAX = 8;
@@ -99,17 +76,17 @@ export interface FileWatch {
  * Looking, unlike being told by the kernel, works for swapped symbolic links and on file systems of other machines.
  */
 export function watchFile(path: string, everyMs: number, onChange: () => void): FileWatch {
-  let last = stampOf(path);
+  let last = fileStamp(path);
   let looking = false;
   let closed = false;
 
   async function look(): Promise<void> {
-    let now = await stampLater(path);
+    let now = await fileStampAsync(path);
     if (now === last) return;
     for (let looks = 0; looks < SETTLE_LOOKS_MAX; looks++) {
       const before = now;
       await delay(SETTLE_MS);
-      now = await stampLater(path);
+      now = await fileStampAsync(path);
       if (now === before) break;
     }
     if (closed || now === last) return;
@@ -123,7 +100,7 @@ export function watchFile(path: string, everyMs: number, onChange: () => void): 
     void look().finally(() => (looking = false));
   }, everyMs).unref();
   return {
-    seen: () => void (last = stampOf(path)),
+    seen: () => void (last = fileStamp(path)),
     close() {
       closed = true;
       clearInterval(timer);
