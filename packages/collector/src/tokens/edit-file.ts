@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
+  constants,
   existsSync,
   fchmodSync,
   fchownSync,
@@ -20,6 +21,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { MetricStreamError, messageOf } from '@metricstream/shared/errors.ts';
+import { syncDirectory } from '@metricstream/shared/journal/cursor.ts';
 import { readTokensFile } from '../admission/tokens-file.ts';
 import { formatToken, type TokenEntry, type TokenLine, TOKENS_MAX } from '../admission/tokens.ts';
 
@@ -27,6 +29,8 @@ import { formatToken, type TokenEntry, type TokenLine, TOKENS_MAX } from '../adm
 const LOCK_WAIT_MS = 10_000;
 const MODE_OF_NEW = 0o640;
 const ROOT = 0;
+/** Where others may write, a link there would have us make a file elsewhere, and a pipe would have us wait. */
+const LOCK_FLAGS = constants.O_CREAT | constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 const HEADING = `# Who may send metrics, one token a line: NAME  CLIENT_IDS  sha256:DIGEST  [expires=TIME]
 # Made by metricstream-collector token new. The collector reads it again when it changes.
@@ -70,7 +74,7 @@ function locked<T>(path: string, work: () => T): T {
   const target = targetOf(path);
   let database: DatabaseSync | undefined;
   try {
-    closeSync(openSync(`${target}.lock`, 'a', 0o600));
+    closeSync(openSync(`${target}.lock`, LOCK_FLAGS, 0o600));
     database = new DatabaseSync(`${target}.lock`, { timeout: LOCK_WAIT_MS });
     database.exec('BEGIN EXCLUSIVE');
   } catch (cause) {
@@ -126,15 +130,6 @@ function keepOwner(fd: number, target: string): void {
     }
   }
   fchmodSync(fd, old === undefined ? MODE_OF_NEW : old.mode & 0o777);
-}
-
-function syncDirectory(dir: string): void {
-  const fd = openSync(dir, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }
 
 function unwritable(path: string, cause: unknown): MetricStreamError {

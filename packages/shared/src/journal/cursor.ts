@@ -125,7 +125,8 @@ export function writeFileAtomically(path: string, text: string, mode = 0o640): v
   syncDirectory(dirname(path));
 }
 
-function syncDirectory(dir: string): void {
+/** Makes names that were moved or made in the directory survive a power cut. */
+export function syncDirectory(dir: string): void {
   const fd = openSync(dir, 'r');
   try {
     fsyncSync(fd);
