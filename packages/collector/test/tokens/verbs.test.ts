@@ -131,6 +131,13 @@ describe('token new', () => {
     expect(readdirSync(join(dir, 'real')).toSorted()).toEqual(['tokens-1', 'tokens-1.lock']);
   });
 
+  test('makes and opens nothing behind a link that lies where its lock belongs', async () => {
+    symlinkSync(join(dir, 'elsewhere'), `${file}.lock`);
+    const { code, out, err } = await inFile('new', '--client', 'x');
+    expect([code, out, err]).toEqual([1, '', expect.stringContaining('cannot be written')]);
+    expect(readdirSync(dir)).toEqual(['tokens.lock']);
+  });
+
   test('does not touch a file that is broken, and says where', async () => {
     writeFileSync(file, 'web-1 web-*\n');
     const { code, out, err } = await inFile('new', '--client', 'x');
