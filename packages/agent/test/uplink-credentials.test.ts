@@ -1,5 +1,5 @@
 /** The uplink and who it is: tokens, client certificates, refusals, and what changes without a restart. */
-import { copyFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { refusalLatin1 } from '@metricstream/proto/ack.ts';
@@ -153,8 +153,10 @@ describe('client certificates', () => {
     const dir = tempDir();
     const tls = { caFile, certFile: join(dir, 'cert.pem'), keyFile: join(dir, 'key.pem') };
     const install = (name: 'client-1' | 'client-2') => {
-      copyFileSync(certificateFiles(name).certFile, tls.certFile);
-      copyFileSync(certificateFiles(name).keyFile, tls.keyFile);
+      for (const which of ['certFile', 'keyFile'] as const) {
+        copyFileSync(certificateFiles(name)[which], `${tls[which]}.new`);
+        renameSync(`${tls[which]}.new`, tls[which]);
+      }
     };
     install('client-1');
     const { send, credentials } = uplinkTo(url, { tls });
