@@ -11,7 +11,7 @@ import {
 import { run } from '../services/run.ts';
 import { ruleFiles } from './rules.ts';
 
-const startUnixMs = Date.UTC(2025, 9, 4, 12);
+export const startUnixMs = Date.UTC(2025, 9, 4, 12);
 /** Of evaluations; between two of them there are samples that none of them meets. */
 const stepS = 15;
 const sampleS = 5;

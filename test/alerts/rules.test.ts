@@ -40,6 +40,7 @@ describe('the rule files', () => {
     expect(new Set(names).size).toBe(names.length);
     expect(names.sort()).toEqual(
       [
+        'CertificateExpiring',
         'ClientCloned',
         'DeadLetters',
         'ForwarderCpuHigh',

@@ -2,7 +2,7 @@
  * What each alert must and must not fire for, as series over two hours in which something begins after one. Every
  * scenario is an instance (or host) of its own, so that all are judged in one replay.
  */
-import type { Samples } from './replay.ts';
+import { type Samples, startUnixMs } from './replay.ts';
 
 export const scenarioSeconds = 7200;
 export const beginS = 3600;
@@ -192,6 +192,21 @@ export const scenarios: readonly Scenario[] = [
     what: 'a token that has a week left, until another takes its place',
     samples: { 'metricstream_collector_tokens_expiring{}': gauge(0, 1, 1800) },
     fires: { TokensExpiring: [0, 30] },
+  },
+  {
+    what: 'a certificate that has 14 days left, until it is renewed',
+    samples: {
+      'metricstream_collector_tls_certificate_expiry_unix_seconds{}': gauge(
+        startUnixMs / 1000 + beginS + 90 * 86_400,
+        startUnixMs / 1000 + beginS + 14 * 86_400,
+        1800,
+      ),
+    },
+    fires: { CertificateExpiring: [5, 30] },
+  },
+  {
+    what: 'a collector without TLS',
+    samples: { 'metricstream_collector_tls_certificate_expiry_unix_seconds{}': () => 0 },
   },
   {
     what: 'an ingest worker that died',
