@@ -1,7 +1,7 @@
 /**
  * Who a request comes from. Owns the answer and what of it is kept per connection, and promises: a client speaks only
- * for client_ids that its token or certificate names; a token that was revoked or has expired lets no further request
- * in, on open connections too; nothing about a token leaks through time or words.
+ * for client_ids that its token or certificate names; a token that was revoked, and whatever has expired, lets no further
+ * request in, on open connections too; nothing about a token leaks through time or words.
  *
  * With `either`, what is presented is judged: an Authorization header first, the certificate only without one. A revoked
  * token must not go unnoticed because a certificate stood in for it.
@@ -30,6 +30,8 @@ export interface Doubt {
   readonly detail: string;
   /** For `rate_unauthenticated`: when to come again. */
   readonly waitMs: number;
+  /** What this connection was opened with is of no use any more; a new one may be. */
+  readonly close: boolean;
 }
 
 export interface Auth {
@@ -80,6 +82,7 @@ const WORDS = {
   unknown: 'this token is not known here; it was never made, or was revoked',
   expired: 'this token has expired; metricstream-collector token new makes another',
   no_certificate: 'show a client certificate that tls.client_ca_file has signed',
+  certificate_expired: 'the certificate of this connection has expired; connect anew with another one',
   neither: 'show a client certificate, or send Authorization: Bearer TOKEN',
   nameless: 'the certificate holds no name that can be a client_id where tls.client_id looks for it',
 } as const;
@@ -101,7 +104,8 @@ export function createAuth(options: AuthOptions): Auth {
     const { ip } = exchange.peer;
     const waitMs = addresses.failed(ip, monotonicTicks());
     log.warn(`auth: refused, ${WORDS[wrong]}`, { address: ip });
-    return { reason: waitMs === 0 ? 'unauthenticated' : 'rate_unauthenticated', detail: WORDS[wrong], waitMs };
+    const reason = waitMs === 0 ? 'unauthenticated' : 'rate_unauthenticated';
+    return { reason, detail: WORDS[wrong], waitMs, close: wrong === 'certificate_expired' };
   }
 
   /** @returns the token's entry; every call costs one digest and at least one comparison of whole digests. */
@@ -132,14 +136,16 @@ export function createAuth(options: AuthOptions): Auth {
   }
 
   function byCertificate(exchange: Exchange, without: Wrong): Identity | Doubt {
-    const last = exchange.peer.context as Recognised | undefined;
-    if (last !== undefined && last.authorization === '') return last.identity;
     const { certified } = exchange.peer;
     if (certified === undefined) return doubt(exchange, without);
-    const [name] = certified;
+    if (nowUnixMs() > certified.untilUnixMs) return doubt(exchange, 'certificate_expired');
+    const last = exchange.peer.context as Recognised | undefined;
+    if (last !== undefined && last.authorization === '') return last.identity;
+    const { names, untilUnixMs } = certified;
+    const [name] = names;
     if (name === undefined) return doubt(exchange, 'nameless');
-    const identity = identityOf(name, (clientId) => certified.includes(clientId));
-    exchange.peer.context = { authorization: '', generation, expiresUnixMs: Infinity, identity };
+    const identity = identityOf(name, (clientId) => names.includes(clientId));
+    exchange.peer.context = { authorization: '', generation, expiresUnixMs: untilUnixMs, identity };
     return identity;
   }
 

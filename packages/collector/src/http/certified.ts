@@ -4,20 +4,25 @@
  */
 import type { X509Certificate } from 'node:crypto';
 import type { TlsMaterial } from './tls.ts';
+import type { Certified } from './types.ts';
 
 const NAME = /^[A-Za-z0-9._:-]{1,128}$/;
 const NAMES_MAX = 100;
 /** Of subjectAltName; others (email, directory names) are no names of a host. */
 const KINDS = new Set(['DNS', 'URI', 'IP Address']);
 
-/** @returns the names; undefined when it is not valid now: a resumed session may have outlived its certificate. */
-export function certifiedNames(
+/** @returns whom it names; undefined when it is not valid now: a resumed session may have outlived its certificate. */
+export function certifiedBy(
   certificate: X509Certificate,
   clientId: TlsMaterial['clientId'],
   nowUnixMs: number,
-): string[] | undefined {
-  if (nowUnixMs > certificate.validToDate.getTime() || nowUnixMs < certificate.validFromDate.getTime())
-    return undefined;
+): Certified | undefined {
+  const untilUnixMs = certificate.validToDate.getTime();
+  if (nowUnixMs > untilUnixMs || nowUnixMs < certificate.validFromDate.getTime()) return undefined;
+  return { names: namesIn(certificate, clientId), untilUnixMs };
+}
+
+function namesIn(certificate: X509Certificate, clientId: TlsMaterial['clientId']): string[] {
   if (clientId === 'san') return alternativeNames(certificate.subjectAltName ?? '');
   const { CN: name } = certificate.toLegacyObject().subject as { CN?: string | string[] };
   return typeof name === 'string' && NAME.test(name) ? [name] : [];

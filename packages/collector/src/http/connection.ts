@@ -11,7 +11,7 @@ import { Outbox } from './outbox.ts';
 import type { Reason } from './reasons.ts';
 import { TICK_MS } from './shared.ts';
 import type { Shared } from './shared.ts';
-import type { Peer } from './types.ts';
+import type { Certified, Peer } from './types.ts';
 
 /** What a closing connection still reads and drops, so that a client busy sending gets to its answer. */
 export const LINGER_BYTES_MAX = 2 * 1024 * 1024;
@@ -22,8 +22,8 @@ type Wait = (typeof Wait)[keyof typeof Wait];
 
 export interface ConnectionOptions {
   ip: string;
-  /** The names in the client's certificate, when it has a valid one. */
-  certified: readonly string[] | undefined;
+  /** By the client's certificate, when it has a valid one. */
+  certified: Certified | undefined;
   /** Called once, when the socket has closed. */
   onClosed: (connection: Connection) => void;
 }
@@ -38,7 +38,7 @@ export class Connection implements SocketUser, ExchangeOwner {
   readonly ip: string;
 
   private readonly shared: Shared;
-  private readonly certified: readonly string[] | undefined;
+  private readonly certified: Certified | undefined;
   private readonly onClosed: (connection: Connection) => void;
   private readonly outbox: Outbox;
   private readonly intake: Intake;
@@ -252,6 +252,17 @@ export class Connection implements SocketUser, ExchangeOwner {
       this.closeAfterLast();
       this.settle();
     }
+  }
+
+  /**
+   * The certificate that let it in must be judged anew, which is for a new connection to do: this one ends behind the
+   * answers to what was asked. What is being read is dropped without one, so that it is asked again there.
+   */
+  withdraw(): void {
+    if (this.certified === undefined || this.intake.isClosed()) return;
+    if (this.intake.insideBody || this.held !== null) return this.destroy();
+    this.closeAfterLast();
+    this.settle();
   }
 
   /** Turned away: told why before anything is read. */

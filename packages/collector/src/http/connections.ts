@@ -7,16 +7,19 @@ import { READ_BUFFER_BYTES, adopt } from './adopt.ts';
 import { Connection } from './connection.ts';
 import type { Reason } from './reasons.ts';
 import type { Shared } from './shared.ts';
+import type { Certified } from './types.ts';
 
 export interface Connections {
   readonly size: number;
   /** Those turned away that have not gone yet. */
   readonly refusing: number;
-  /** Reads from a socket that was let in. @param certified the names in the client's certificate, if it has a valid one. */
-  open(socket: Socket, ip: string, certified?: readonly string[]): void;
+  /** Reads from a socket that was let in. @param certified by its client's certificate, if it has a valid one. */
+  open(socket: Socket, ip: string, certified?: Certified): void;
   /** Tells the other end why it is turned away; nothing it sends is taken. */
   refuse(socket: Socket, ip: string, reason: Reason): void;
   tick(tick: number): void;
+  /** Ends those that a certificate let in: whoever signed it may be believed no longer. */
+  withdraw(): void;
   /** Ends each connection after the requests that it is in. */
   drain(): void;
   destroy(): void;
@@ -38,7 +41,7 @@ export function createConnections(shared: Shared, closed: (ip: string, refused: 
     closed(connection.ip, connection.refused);
   };
 
-  const begin = (socket: Socket, ip: string, certified?: readonly string[]): Connection => {
+  const begin = (socket: Socket, ip: string, certified?: Certified): Connection => {
     const connection = new Connection(shared, { ip, certified, onClosed: forget });
     connection.slot = table.length;
     table.push(connection);
@@ -60,6 +63,9 @@ export function createConnections(shared: Shared, closed: (ip: string, refused: 
     },
     tick(tick) {
       for (const connection of table) connection.onTick(tick);
+    },
+    withdraw() {
+      for (const connection of table.slice()) connection.withdraw();
     },
     drain() {
       for (const connection of table.slice()) connection.drain();

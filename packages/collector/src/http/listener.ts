@@ -42,7 +42,10 @@ export interface Listener {
   readonly stats: Readonly<HttpStats>;
   /** Begins to read, when `held` was asked for: from the connections that wait, in their order, and all that come. Idempotent. */
   release(): void;
-  /** For handshakes from now on; open connections stay as they are. @throws when it cannot be used, or the port is plain. */
+  /**
+   * For handshakes from now on; open connections stay as they are, but for those with a certificate when `clientCa` is
+   * another: they end, and are judged when they come again. @throws when it cannot be used, or the port is plain.
+   */
   setTls(material: TlsMaterial): void;
   /**
    * Stops accepting, closes idle connections and those not begun, answers what is in flight with `Connection: close`,
@@ -78,6 +81,7 @@ export function serve(server: Server, options: ServeOptions): Listener {
   const { limits, handler } = options;
   const shared = new Shared(limits, handler);
   const { stats } = shared;
+  let clientCa = options.tls?.clientCa ?? '';
   /** Connections that were let in and have not gone. */
   let places = 0;
   let holding = options.held === true;
@@ -173,6 +177,8 @@ export function serve(server: Server, options: ServeOptions): Listener {
     setTls(material) {
       if (handshakes === undefined) throw new Error('http: this listener is plain; give listen() its tls');
       handshakes.setMaterial(material);
+      if (material.clientCa !== clientCa) connections.withdraw();
+      clientCa = material.clientCa;
     },
     stop: ({ drainMs }) => (stopping ??= stop(drainMs)),
   };

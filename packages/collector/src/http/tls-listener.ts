@@ -6,13 +6,14 @@
 import type { Socket } from 'node:net';
 import { createServer } from 'node:tls';
 import type { TLSSocket, Server } from 'node:tls';
-import { certifiedNames } from './certified.ts';
+import { certifiedBy } from './certified.ts';
 import type { Reason } from './reasons.ts';
 import { sentenceOf } from './reasons.ts';
 import { finalText, plain } from './responses.ts';
 import type { Shared } from './shared.ts';
 import { tlsOptions } from './tls.ts';
 import type { TlsMaterial } from './tls.ts';
+import type { Certified } from './types.ts';
 
 export interface Handshakes {
   /** @param socket freshly accepted, nothing read. */
@@ -42,9 +43,10 @@ const PLAIN_HTTP = plain(400, sentenceOf('tls_expected'));
 export function createHandshakes(
   shared: Shared,
   first: TlsMaterial,
-  events: { opened: (socket: Socket, ip: string, certified?: readonly string[]) => void; closed: (ip: string) => void },
+  events: { opened: (socket: Socket, ip: string, certified?: Certified) => void; closed: (ip: string) => void },
 ): Handshakes {
   const pending = new Map<Socket, Handshake>();
+  let clientCa = first.clientCa;
   let server = serverFor(first);
 
   function serverFor(material: TlsMaterial): Server {
@@ -65,11 +67,12 @@ export function createHandshakes(
 
   function secured(socket: TLSSocket, material: TlsMaterial): void {
     const taken = take(socket);
-    if (taken === undefined) return void socket.destroy();
+    // One that began before other authorities were named was judged by those of then.
+    if (taken === undefined || material.clientCa !== clientCa) return void socket.destroy();
     socket.allowHalfOpen = true;
     const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined;
-    const names = certificate === undefined ? undefined : certifiedNames(certificate, material.clientId, Date.now());
-    events.opened(socket, taken.handshake.ip, names);
+    const certified = certificate === undefined ? undefined : certifiedBy(certificate, material.clientId, Date.now());
+    events.opened(socket, taken.handshake.ip, certified);
   }
 
   function failed(error: NodeJS.ErrnoException, socket: TLSSocket): void {
@@ -106,7 +109,10 @@ export function createHandshakes(
       socket.allowHalfOpen = false;
       server.emit('connection', socket);
     },
-    setMaterial: (material) => void (server = serverFor(material)),
+    setMaterial(material) {
+      server = serverFor(material);
+      ({ clientCa } = material);
+    },
     tick(tick) {
       for (const [socket, handshake] of pending) {
         // They stand in the order of their deadlines.

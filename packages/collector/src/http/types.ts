@@ -47,12 +47,20 @@ export interface Answer {
   close: boolean;
 }
 
+/** Whom the certificate of a client names. */
+export interface Certified {
+  /** The names in it that the listener was told to read. */
+  readonly names: readonly string[];
+  /** When it ends. */
+  readonly untilUnixMs: number;
+}
+
 /** The other end of a connection; the same object for every exchange of it. */
 export interface Peer {
   /** Its IP address, without the port. */
   readonly ip: string;
-  /** The names in its certificate that the listener was told to read; undefined without a valid certificate. */
-  readonly certified: readonly string[] | undefined;
+  /** Undefined without a certificate that was valid when the connection was opened: it may have ended since. */
+  readonly certified: Certified | undefined;
   /** Whatever the handler wants to keep from request to request. */
   context: unknown;
 }

@@ -45,10 +45,10 @@ export function createTurnAway({ auth, counters, refusals, log = silentLog }: Tu
     identify(exchange) {
       const who = auth.identify(exchange);
       if (!isDoubt(who)) return who;
-      const { reason, detail, waitMs } = who;
-      return reason === 'unauthenticated'
-        ? rejected(exchange, reason, { detail })
-        : refused(exchange, { reason, waitMs });
+      const { reason, detail, waitMs, close } = who;
+      const answer =
+        reason === 'unauthenticated' ? rejected(exchange, reason, { detail }) : refused(exchange, { reason, waitMs });
+      return close ? { ...answer, close } : answer;
     },
     forbidden(exchange, { name }, clientId) {
       log.warn('auth: refused, the token or certificate is not for this client_id', {

@@ -20,8 +20,8 @@ function entryOf(token: string, clients: string, more: Partial<TokenEntry> = {})
   };
 }
 
-function peerOf(certified?: string[]): Peer {
-  return { ip: '192.0.2.1', certified, context: undefined };
+function peerOf(names?: string[], untilUnixMs = Date.UTC(2100, 0)): Peer {
+  return { ip: '192.0.2.1', certified: names && { names, untilUnixMs }, context: undefined };
 }
 
 /** One request of a connection. @param authorization several: as many headers. */
@@ -198,6 +198,16 @@ describe('with certificates', () => {
       false,
       false,
     ]);
+  });
+
+  test('one that ends lets nothing more in on its open connection, which is to be closed', () => {
+    const { ask, clock } = rig('certificate');
+    const peer = peerOf(['client-1'], clock.unixMs + 1000);
+    clock.unixMs += 1000;
+    expect(nameOf(ask(peer))).toBe('client-1');
+    clock.unixMs++;
+    expect(ask(peer)).toMatchObject({ reason: 'unauthenticated', close: true });
+    expect(nameOf(ask(peer))).toMatch(/certificate of this connection has expired/);
   });
 
   test('none, and one without a usable name, are refused', () => {

@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { readCertificate } from '../../../../test/services/certificates.ts';
 import type { CertificateName } from '../../../../test/services/certificates.ts';
-import { alternativeNames, certifiedNames } from '../../src/http/certified.ts';
+import { alternativeNames, certifiedBy } from '../../src/http/certified.ts';
 
 const certificate = (name: CertificateName): X509Certificate => new X509Certificate(readCertificate(name).cert);
 
@@ -38,10 +38,11 @@ test('what is quoted is no name, and nothing in it is read as one', () => {
 
 test('a certificate gives names while it is valid, of the kind asked for', () => {
   const now = Date.parse('2030-01-01T00:00:00Z');
-  expect(certifiedNames(certificate('client-1'), 'san', now)).toEqual(['client-1']);
-  expect(certifiedNames(certificate('client-1'), 'cn', now)).toEqual([]);
-  expect(certifiedNames(certificate('client-cn'), 'cn', now)).toEqual(['client-cn']);
-  expect(certifiedNames(certificate('client-cn'), 'san', now)).toEqual([]);
-  expect(certifiedNames(certificate('client-1'), 'san', Date.parse('2200-01-01T00:00:00Z'))).toBeUndefined();
-  expect(certifiedNames(certificate('client-1'), 'san', 0)).toBeUndefined();
+  expect(certifiedBy(certificate('client-1'), 'san', now)?.names).toEqual(['client-1']);
+  expect(certifiedBy(certificate('client-1'), 'cn', now)?.names).toEqual([]);
+  expect(certifiedBy(certificate('client-cn'), 'cn', now)?.names).toEqual(['client-cn']);
+  expect(certifiedBy(certificate('client-cn'), 'san', now)?.names).toEqual([]);
+  expect(certifiedBy(certificate('client-1'), 'san', Date.parse('2200-01-01T00:00:00Z'))).toBeUndefined();
+  expect(certifiedBy(certificate('client-1'), 'san', 0)).toBeUndefined();
+  expect(certifiedBy(certificate('client-1'), 'san', now)?.untilUnixMs).toBe(Date.parse('2100-01-01T00:00:00Z'));
 });

@@ -18,7 +18,7 @@ let rigs: Rig[] = [];
 async function start(material: Partial<TlsMaterial> = {}): Promise<Rig> {
   const rig = await startRig({
     tls: tlsMaterial({ clientCa, ...material }),
-    body: (exchange) => exchange.answer(OK(`<${exchange.peer.certified?.join(' ') ?? 'nobody'}>`)),
+    body: (exchange) => exchange.answer(OK(`<${exchange.peer.certified?.names.join(' ') ?? 'nobody'}>`)),
   });
   rigs.push(rig);
   return rig;
