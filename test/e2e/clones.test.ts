@@ -20,7 +20,10 @@ test('an agent that starts again raises no alarm; a second one with a copy of it
   const collector = await startCollector({ dir });
   const status = async () => (await collector.status()) as Status;
   const metrics = async () => (await fetch(`${collector.admin}/metrics`)).text();
-  const config = { collector: { url: collector.url }, collection: { interval: '1s', jitter: '0s' } };
+  const config = {
+    collector: { url: collector.url },
+    collection: { interval: '200ms', jitter: '0s', groups: { processes: false } },
+  };
   const original = join(dir, 'original');
   const batches = async (agent: { status(): Promise<unknown> }, more: number) => {
     const acked = async () => ((await agent.status()) as { points: { acked: number } }).points.acked;
