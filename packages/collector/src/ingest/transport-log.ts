@@ -1,5 +1,5 @@
 /**
- * What the log says of clients that do not speak what the port speaks. Owns the words and their bound: each reason, and
+ * What the log says of clients that do not speak what the port speaks, or find no place. Owns the words and their bound: each reason, and
  * each why of it, once per address and a while, and so many in all; what is not said is in the counters still.
  */
 import type { Log } from '@metricstream/shared/log.ts';
@@ -14,7 +14,13 @@ const WORDS: Partial<Record<Reason, string>> = {
   tls_expected: 'a client speaks plain HTTP to this TLS port: set https:// at the client',
   tls_handshake: 'a TLS handshake failed',
   tls_timeout: 'a TLS handshake took too long',
+  address_full: 'an address has as many connections as limits.per_address.connections allows: more are answered 429',
+  connections_full: 'there are as many connections as limits.connections allows: more are answered 503',
+  buffers_full: 'unfinished requests fill the memory that a worker has for them: more are answered 503',
 };
+
+/** Of these no address is the cause. */
+const OURS: ReadonlySet<Reason> = new Set(['connections_full', 'buffers_full']);
 
 /** What to do about a handshake that failed, by OpenSSL's words. */
 const REMEDIES: readonly (readonly [why: RegExp, remedy: string])[] = [
@@ -43,7 +49,7 @@ export function createTransportLog(log: Log, monotonicMs: () => number = () => p
       if (untilMs > nowMs) break;
       told.delete(key);
     }
-    const key = `${reason} ${remote.slice(0, remote.lastIndexOf(':'))} ${detail ?? ''}`;
+    const key = OURS.has(reason) ? reason : `${reason} ${remote.slice(0, remote.lastIndexOf(':'))} ${detail ?? ''}`;
     if (told.has(key) || told.size >= TOLD_MAX) return;
     told.set(key, nowMs + SILENCE_MS);
     const remedy = REMEDIES.find(([why]) => why.test(detail ?? ''))?.[1];

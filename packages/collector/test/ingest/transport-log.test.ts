@@ -40,6 +40,17 @@ test('each reason is told once per address in ten minutes, with what to do and w
   expect(lines).toHaveLength(4);
 });
 
+test('that there is no place is told of each address, or once when it is all of them', () => {
+  const { lines, tell } = start();
+  for (const reason of ['address_full', 'connections_full'] as const)
+    for (let i = 0; i < 20; i++) tell(reason, `10.0.0.${i % 2}:${i}`, undefined);
+  expect(lines.map((line) => /limits\.\S+/.exec(line)?.[0])).toEqual([
+    'limits.per_address.connections',
+    'limits.per_address.connections',
+    'limits.connections',
+  ]);
+});
+
 test('however many addresses come, the lines are bounded', () => {
   const { lines, clock, tell } = start();
   for (let i = 0; i < 10_000; i++) tell('tls_handshake', `10.0.${i >> 8}.${i & 255}:1`, 'no shared cipher');
