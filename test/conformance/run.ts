@@ -13,7 +13,7 @@ import { judge } from './verdict.ts';
 /** Cases under way at once, in each run. Most of them wait. */
 const CONCURRENCY = 64;
 /** Where each byte is a write: so few that none is taken for a slow client. */
-const CONCURRENCY_BYTE_BY_BYTE = 8;
+const CONCURRENCY_BYTE_BY_BYTE = 16;
 
 /** One case, sent in one way. */
 export interface Shot {
