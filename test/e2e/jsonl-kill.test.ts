@@ -29,7 +29,10 @@ function bodyOf(id: number, n: number): string {
   return Array.from({ length: LINES }, (_, i) => line(i)).join('\n');
 }
 
-/** @returns the status of one request by curl; 000 when there was no answer. */
+/** curl's exit codes for an empty reply and for a connection that broke while it sent or received. */
+const CUT_OFF = new Set<unknown>([52, 55, 56]);
+
+/** @returns the status of one request by curl; `cut off`, or 000 when there was no other end. */
 async function curl(command: string, env: NodeJS.ProcessEnv, url: string, body: string): Promise<string> {
   const args = [
     '-q',
@@ -45,7 +48,7 @@ async function curl(command: string, env: NodeJS.ProcessEnv, url: string, body: 
     body,
   ];
   return new Promise((resolve) => {
-    execFile(command, args, { env }, (_error, stdout) => resolve(stdout));
+    execFile(command, args, { env }, (error, stdout) => resolve(CUT_OFF.has(error?.code) ? 'cut off' : stdout));
   });
 }
 
@@ -105,6 +108,6 @@ describe.runIf(await available('curl'))('curl', () => {
       [...stored].filter(([, times]) => times > 1),
       `twice; ${told}`,
     ).toEqual([]);
-    expect(statuses.get('000') ?? 0, `the kills must have hit requests; ${told}`).toBeGreaterThan(KILLS);
+    expect(statuses.get('cut off') ?? 0, `the kills must have hit requests; ${told}`).toBeGreaterThan(0);
   });
 });
