@@ -49,6 +49,7 @@ test('a process that the file names and that does not hold the directory is left
     '-e',
     'process.on("SIGTERM", () => process.exit(7)); process.stdout.write("up"); setInterval(() => {}, 1000)',
   ]);
+  onTestFinished(() => void stranger.kill('SIGKILL'));
   await once(stranger.stdout, 'data');
   writeFileSync(join(dir, 'collector.pid'), `${stranger.pid}\n`);
   const waited = takeOver(dir, { log: silentLog, signal: never, waitMs: 200 });
