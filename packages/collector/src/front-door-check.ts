@@ -5,11 +5,10 @@ import { readTokensFile } from './admission/tokens-file.ts';
 import type { CollectorConfig } from './config.ts';
 import { readTlsFiles } from './tls-files.ts';
 
-export function frontDoorLines({
-  auth,
-  tls,
-  tokensFile,
-}: Pick<CollectorConfig, 'auth' | 'tls' | 'tokensFile'>): CheckLine[] {
+export function frontDoorLines(
+  { auth, tls, tokensFile }: Pick<CollectorConfig, 'auth' | 'tls' | 'tokensFile'>,
+  nowUnixMs = Date.now(),
+): CheckLine[] {
   const lines: CheckLine[] = [];
   if (tls !== undefined)
     lines.push(
@@ -25,7 +24,9 @@ export function frontDoorLines({
     lines.push(
       ...checked(() => {
         const { entries, warnings } = readTokensFile(tokensFile);
-        return { what: `${tokensFile} holds ${entries.length} token${entries.length === 1 ? '' : 's'}`, warnings };
+        const expired = entries.filter(({ expiresUnixMs }) => expiresUnixMs <= nowUnixMs).length;
+        const held = `${tokensFile} holds ${entries.length} token${entries.length === 1 ? '' : 's'}`;
+        return { what: expired === 0 ? held : `${held}, of which ${expired} expired`, warnings };
       }),
     );
   return lines;

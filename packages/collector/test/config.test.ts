@@ -213,6 +213,10 @@ describe('who may come in', () => {
   };
   const TLS = 'tls: {cert_file: c.pem, key_file: c.key, client_ca_file: ca.pem}\n';
 
+  test.each(['1.3', '"1.3"'])('min_version may be written as %s', (written) => {
+    expect(load(`tls: {cert_file: c.pem, key_file: c.key, min_version: ${written}}`).tls?.minVersion).toBe('1.3');
+  });
+
   test('must be written down where other machines reach the port', () => {
     expect(said('listen: "0.0.0.0:7440"')).toEqual([
       'c.yaml:1:9 listen: 0.0.0.0 can be reached from other machines, and nothing says who may send metrics — expected auth: tokens, certificate or either; or auth: none where everybody who reaches it may',

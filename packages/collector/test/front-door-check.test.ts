@@ -22,6 +22,14 @@ test('says what the files hold', () => {
   ]);
 });
 
+test('says how many of the tokens have expired', () => {
+  const file = tokensFile(
+    `a  *  sha256:${'ab'.repeat(32)}\nb  *  sha256:${'cd'.repeat(32)}  expires=2026-01-01T00:00:00Z\n`,
+  );
+  const lines = frontDoorLines({ auth: 'tokens', tls: undefined, tokensFile: file }, Date.UTC(2026, 0, 1));
+  expect(lines[0]).toEqual({ level: 'ok', what: `${file} holds 2 tokens, of which 1 expired` });
+});
+
 test('fails on what would not start, and does not look at what is not asked for', () => {
   const file = tokensFile('broken\n');
   const broken = { ...tls, keyFile: certificateFiles('client-1').keyFile };

@@ -86,10 +86,10 @@ function ingestFill(metrics: Metrics): Fill {
 }
 
 function doorFill(metrics: Metrics): Fill {
-  const tokens = metrics.gauge({ name: 'tokens', help: 'Tokens in force.' });
+  const tokens = metrics.gauge({ name: 'tokens', help: 'Tokens of the file in force, expired ones too.' });
   const expiring = metrics.gauge({
     name: 'tokens_expiring',
-    help: 'Tokens in force that expire within 7 days, or have.',
+    help: 'Those of them that expire within 7 days, or have.',
   });
   const broken = metrics.gauge({
     name: 'tokens_file_broken',

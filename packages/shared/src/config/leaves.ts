@@ -147,7 +147,8 @@ export function choice<const C extends string>(choices: readonly C[], reserved: 
     expected: choices.join(', ').replace(/, ([^,]*)$/, ' or $1'),
     json: { enum: [...choices] },
     read(raw) {
-      const found = choices.find((one) => one === raw);
+      // min_version: 1.3 is a number in YAML, and what is meant is plain.
+      const found = choices.find((one) => one === (typeof raw === 'number' ? String(raw) : raw));
       if (found !== undefined) return { ok: true, value: found };
       if (typeof raw !== 'string') return { ok: false, what: `is ${describe(raw)}` };
       const why = Object.hasOwn(reserved, raw) ? reserved[raw] : undefined;
