@@ -153,6 +153,7 @@ export const collectorSpec: ConfigSpec<CollectorFile, CollectorConfig> = {
   schema,
   defaultPath: '/etc/metricstream/collector.yaml',
   check,
+  complete: (file) => ({ ...file, auth: file.auth ?? 'none' }),
   shape,
   summary: ({ listen: ingest, tls, auth, admin, stateDir, sinks }) =>
     [

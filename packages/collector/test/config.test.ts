@@ -225,6 +225,11 @@ describe('who may come in', () => {
     expect(load(`${TLS}listen: "0.0.0.0:7440"\nauth: certificate`).auth).toBe('certificate');
   });
 
+  test('is shown when nothing was written', () => {
+    const result = parseConfig('', collectorSpec, ENV);
+    expect(result.ok && result.shown).toMatchObject({ auth: 'none' });
+  });
+
   test('is warned about when tokens cross a network in the clear', () => {
     expect(said('listen: "0.0.0.0:7440"\nauth: tokens')).toEqual([
       expect.stringContaining('auth: without tls, tokens cross the network in the clear'),

@@ -32,6 +32,8 @@ export interface ConfigSpec<File, Config> {
   /** Where the file is when no -c is given. */
   defaultPath: string;
   check(file: File): CrossFault[];
+  /** Fills in defaults that hang on other options, of a file without faults. */
+  complete?(file: File): File;
   shape(file: File): Config;
   /** The main points in one line, for `check`. */
   summary(config: Config): string;
@@ -72,9 +74,10 @@ export function parseConfig<File, Config>(
   const cross = result.success ? crossFaults(spec.check(result.data), failed, document) : { errors: [], warnings: [] };
   faults.push(...cross.errors);
   if (!result.success || faults.length > 0) return { ok: false, source, faults: faults.toSorted(byPlace) };
-  const shown = z.encode(spec.schema, result.data) as Record<string, unknown>;
+  const file = spec.complete?.(result.data) ?? result.data;
+  const shown = z.encode(spec.schema, file) as Record<string, unknown>;
   const hash = createHash('sha256').update(JSON.stringify(shown)).digest().readBigUInt64BE(0);
-  const config = deepFreeze(spec.shape(result.data));
+  const config = deepFreeze(spec.shape(file));
   return { ok: true, source, config, shown, hash, warnings: cross.warnings.toSorted(byPlace) };
 }
 
