@@ -7,7 +7,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished as ended, test } from 'vitest';
 import { type Program, startProgram } from '../../install/local/program.ts';
 import { productEntries } from '../../install/local/session.ts';
 import { type Config, startCollector } from '../app.ts';
@@ -18,7 +18,8 @@ const TAKEOVERS = 20;
 const CLIENTS = 8;
 const NO_FAULTS = { lost: [], repeated: [], invented: [] };
 
-function rig() {
+/** @param onTestFinished of the test itself, where it runs beside another. */
+function rig({ onTestFinished } = { onTestFinished: ended }) {
   const dir = mkdtempSync(join(tmpdir(), 'ms-takeover-'));
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   const config: Config = { workers: 2, limits: { per_client: { requests: 'unlimited' } } };
@@ -207,10 +208,11 @@ test('a predecessor that is killed while it leaves is followed all the same, and
   expect(stored).toBe(fleet.acked.size);
 });
 
-test('a predecessor that does not leave keeps what it has: the successor gives up after 15 s, with 1', {
+// Most of it is waiting, so the next one runs meanwhile.
+test.concurrent('a predecessor that does not leave keeps what it has: the successor gives up after 15 s, with 1', {
   timeout: 60_000,
-}, async () => {
-  const { first, successorAtDoor } = rig();
+}, async ({ expect, onTestFinished }) => {
+  const { first, successorAtDoor } = rig({ onTestFinished });
   const running = await first();
   process.kill(running.pid, 'SIGSTOP');
   const sinceMs = performance.now();
@@ -222,10 +224,10 @@ test('a predecessor that does not leave keeps what it has: the successor gives u
   expect(await running.ended, 'it was told to, and now it can').toMatchObject({ code: 0 });
 });
 
-test('without a predecessor it just starts; a port that another program has is still said, with or without --takeover', {
+test.concurrent('without a predecessor it just starts; a port that another program has is still said, with or without --takeover', {
   timeout: 60_000,
-}, async () => {
-  const { successorAtDoor } = rig();
+}, async ({ expect, onTestFinished }) => {
+  const { successorAtDoor } = rig({ onTestFinished });
   const holder = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => holder.once('listening', resolve));
   const url = `http://127.0.0.1:${(holder.address() as AddressInfo).port}`;
