@@ -16,6 +16,9 @@ import type { Certified, Peer } from './types.ts';
 /** What a closing connection still reads and drops, so that a client busy sending gets to its answer. */
 export const LINGER_BYTES_MAX = 2 * 1024 * 1024;
 
+/** Of the memory for unfinished requests: anybody may begin a head, but only who was let in sends a body. */
+const HEADS_PART = 1 / 2;
+
 /** What the deadline is for; `none`: it is the handler's turn, and no deadline runs. */
 const Wait = { none: 0, idle: 1, head: 2, body: 3, linger: 4 } as const;
 type Wait = (typeof Wait)[keyof typeof Wait];
@@ -108,7 +111,7 @@ export class Connection implements SocketUser, ExchangeOwner {
   }
 
   private hold(bytes: Buffer, from: number, to: number): boolean {
-    this.held ??= new GrowingBuffer(this.shared);
+    this.held ??= new GrowingBuffer(this.shared, HEADS_PART);
     if (this.held.append(bytes, from, to)) return true;
     this.dropHeld();
     this.intake.fail('buffers_full');

@@ -14,10 +14,12 @@ export class GrowingBuffer {
   from = 0;
   to = 0;
   private readonly shared: Shared;
+  private readonly part: number;
 
-  /** Holds nothing, and no memory, until the first `append`. */
-  constructor(shared: Shared) {
+  /** Holds nothing, and no memory, until the first `append`. @param part of the common allowance that is open to it. */
+  constructor(shared: Shared, part = 1) {
     this.shared = shared;
+    this.part = part;
     this.bytes = NONE;
   }
 
@@ -48,7 +50,7 @@ export class GrowingBuffer {
     else {
       let capacity = Math.max(CAPACITY_MIN, this.bytes.length);
       while (capacity < length + added) capacity *= 2;
-      const bigger = this.shared.allocate(Math.min(capacity, Math.max(ceiling, length + added)));
+      const bigger = this.shared.allocate(Math.min(capacity, Math.max(ceiling, length + added)), this.part);
       if (bigger === undefined) return false;
       this.bytes.copy(bigger, 0, this.from, this.to);
       this.release();

@@ -102,9 +102,12 @@ export class Shared {
     if (head !== this.scratch && this.pool.length < HEADS_POOLED_MAX) this.pool.push(head);
   }
 
-  /** Claims memory for an unfinished request. @returns undefined when all connections together hold too much. */
-  allocate(bytes: number): Buffer | undefined {
-    if (this.bufferedBytes + bytes > this.limits.bufferedBytesMax) return undefined;
+  /**
+   * Claims memory for an unfinished request. @param part of the allowance up to which it may be used for this.
+   * @returns undefined when all connections together hold too much.
+   */
+  allocate(bytes: number, part: number): Buffer | undefined {
+    if (this.bufferedBytes + bytes > this.limits.bufferedBytesMax * part) return undefined;
     this.bufferedBytes += bytes;
     return Buffer.allocUnsafeSlow(bytes);
   }

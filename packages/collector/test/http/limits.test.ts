@@ -134,6 +134,18 @@ test('unfinished requests of all connections together are bounded, and memory fo
   for (const one of announced) one.socket.destroy();
 });
 
+test('heads that have begun take half of that memory, so that a body of one that was let in finds room', async () => {
+  const { client, seen } = await start({ limits: { bufferedBytesMax: 64 * 1024, headBytesMax: 16 * 1024 } });
+  const begun = `GET / HTTP/1.1\r\nHost: a\r\nX: ${'y'.repeat(16_000)}`;
+  const heads = Array.from({ length: 5 }, () => client().send(begun));
+  await eventually(() => seen.malformed.length === 3);
+  expect(seen.malformed).toEqual(Array(3).fill('503 buffers_full'));
+  const body = client().send(post('x'.repeat(20_000)).slice(0, -1));
+  await eventually(() => rig.listener.stats.bytesRead > 5 * begun.length + 20_000);
+  await body.send('x').receives('200');
+  for (const head of heads) head.socket.destroy();
+});
+
 test('a handler that throws costs one connection: 500, counted, and the next client is served', async () => {
   const { client, seen } = await start({
     body(exchange) {
