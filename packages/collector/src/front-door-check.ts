@@ -13,11 +13,9 @@ export function frontDoorLines(
   if (tls !== undefined)
     lines.push(
       ...checked(() => {
-        const { expiresUnixMs, warnings } = readTlsFiles(tls, auth);
-        return {
-          what: `${tls.certFile} is valid until ${new Date(expiresUnixMs).toISOString().slice(0, 10)}`,
-          warnings,
-        };
+        const { expiresUnixMs, warnings } = readTlsFiles(tls, auth, nowUnixMs);
+        const until = `valid until ${new Date(expiresUnixMs).toISOString().slice(0, 10)}`;
+        return { what: `${tls.certFile} ${expiresUnixMs > nowUnixMs ? 'is' : 'was'} ${until}`, warnings };
       }),
     );
   if (auth === 'tokens' || auth === 'either')

@@ -22,6 +22,12 @@ test('says what the files hold', () => {
   ]);
 });
 
+test('does not call a certificate valid that has expired', () => {
+  const expired = { ...tls, ...certificateFiles('server-expired'), clientCaFile: '' };
+  const [line] = frontDoorLines({ auth: 'none', tls: expired, tokensFile: '' });
+  expect(line?.what).toMatch(/ was valid until 2020-/);
+});
+
 test('says how many of the tokens have expired', () => {
   const file = tokensFile(
     `a  *  sha256:${'ab'.repeat(32)}\nb  *  sha256:${'cd'.repeat(32)}  expires=2026-01-01T00:00:00Z\n`,

@@ -30,6 +30,7 @@ const REMEDIES: readonly (readonly [why: RegExp, remedy: string])[] = [
     /alert (?:unknown ca|bad certificate|certificate unknown)/,
     "the client does not trust this collector's certificate: see collector.tls.ca_file at the agent",
   ],
+  [/^the client hung up/, "perhaps it does not trust this collector's certificate: its own log says why"],
   [/alert certificate expired/, 'renew the certificate of tls.cert_file, then send SIGHUP'],
   [/unsupported protocol|no shared cipher|wrong version/, 'the client is too old, or speaks something else'],
 ];

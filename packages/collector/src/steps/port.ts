@@ -11,7 +11,7 @@ export async function assertPortFree(address: ListenAddress, option: string): Pr
     probe.once('error', (cause: NodeJS.ErrnoException) => {
       const taken = cause.code === 'EADDRINUSE';
       const why = taken
-        ? 'is taken by another program; stop that program (a collector is followed with `run --takeover`), or change'
+        ? 'is taken by another program; stop that program (`run --takeover` follows a collector on the same state_dir), or change'
         : 'cannot be listened on; change';
       const text = `${listenText(address)} ${why} \`${option}\` (${cause.code})`;
       reject(new MetricStreamError(taken ? 'port_taken' : 'io', text, { cause }));

@@ -15,10 +15,12 @@ test('what is to be done is told with what failed, and another why of one addres
   tell('tls_handshake', '10.0.0.1:5000', 'peer did not return a certificate');
   tell('tls_handshake', '10.0.0.1:5001', 'tlsv1 alert unknown ca');
   tell('tls_handshake', '10.0.0.1:5002', 'tlsv1 alert unknown ca');
+  tell('tls_handshake', '10.0.0.1:5004', 'the client hung up');
   tell('tls_handshake', '10.0.0.1:5003', "the client's certificate: CERT_HAS_EXPIRED");
   expect(lines.map((line) => (JSON.parse(line.slice(line.indexOf('{'))) as { do: string }).do)).toEqual([
     'auth is certificate: set collector.tls.cert_file at the agent',
     "the client does not trust this collector's certificate: see collector.tls.ca_file at the agent",
+    "perhaps it does not trust this collector's certificate: its own log says why",
     'only those that tls.client_ca_file has signed, and that are valid now, are taken',
   ]);
 });
