@@ -11,10 +11,11 @@ import { startCollector } from '../app.ts';
 import type { CollectorApp } from '../app.ts';
 import { certificateFiles } from '../services/certificates.ts';
 import { loadCorpus } from './corpus.ts';
+import type { Case } from './corpus.ts';
 import { REFUSED_AT_HEAD } from './differences.ts';
 import { describeRun, runAll } from './run.ts';
 import type { Run } from './run.ts';
-import { TRANSPORTS } from './server.ts';
+import { TRANSPORTS, isAboutTime } from './server.ts';
 import type { Transport } from './server.ts';
 
 const PATHS = ['/no/such/path', '/healthz', '/v1/batches'];
@@ -27,28 +28,37 @@ const runs: Run[] = PATHS.flatMap((path) =>
   }),
 );
 
+type Both = Record<Transport, CollectorApp>;
+
 let dir: string;
-let collectors: Record<Transport, CollectorApp>;
+let patient: Both;
+let hasty: Both;
 const results = new Map<Run, string[]>();
+
+/** Two collectors, plain and over TLS, that give a client so long for anything. */
+async function startBoth(name: string, timeout: string): Promise<Both> {
+  const { certFile, keyFile } = certificateFiles('server');
+  const config = { workers: 1, limits: { head_timeout: timeout, body_timeout: timeout, idle_timeout: timeout } };
+  const [plain, tls] = await Promise.all([
+    startCollector({ dir: join(dir, `${name}-plain`), config }),
+    startCollector({
+      dir: join(dir, `${name}-tls`),
+      config: { ...config, tls: { cert_file: certFile, key_file: keyFile } },
+    }),
+  ]);
+  return { plain, tls };
+}
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'ms-conformance-'));
-  const { certFile, keyFile } = certificateFiles('server');
-  const config = { workers: 1, limits: { head_timeout: '4s', body_timeout: '4s', idle_timeout: '4s' } };
-  const [plain, tls] = await Promise.all([
-    startCollector({ dir: join(dir, 'plain'), config }),
-    startCollector({ dir: join(dir, 'tls'), config: { ...config, tls: { cert_file: certFile, key_file: keyFile } } }),
-  ]);
-  collectors = { plain, tls };
-  const portFor = (_: unknown, transport: Transport): number => Number(new URL(collectors[transport].url).port);
-  const runOver = async (run: Run): Promise<void> => {
-    results.set(run, await runAll(run, { portFor }));
-  };
-  await Promise.all(runs.map(runOver));
+  [patient, hasty] = await Promise.all([startBoth('patient', '60s'), startBoth('hasty', '2s')]);
+  const portFor = (entry: Case, transport: Transport): number =>
+    Number(new URL((isAboutTime(entry) ? hasty : patient)[transport].url).port);
+  await Promise.all(runs.map(async (run) => void results.set(run, await runAll(run, { portFor }))));
 }, 90_000);
 
 afterAll(async () => {
-  await Promise.all([collectors.plain.stop(), collectors.tls.stop()]);
+  await Promise.all([patient, hasty].flatMap(({ plain, tls }) => [plain.stop(), tls.stop()]));
   rmSync(dir, { recursive: true, force: true });
 });
 
@@ -59,8 +69,9 @@ test.each(runs.map((run) => [`${run.path}: ${describeRun(run)}`, run] as const))
   },
 );
 
-test('both collectors are still up and ready', async () => {
-  const { port } = new URL(collectors.plain.url);
-  expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200);
-  expect((await fetch(`${collectors.tls.admin}/readyz`)).status).toBe(200);
+test('all collectors are still up and ready', async () => {
+  for (const { plain, tls } of [patient, hasty]) {
+    expect((await fetch(`${plain.url}/readyz`)).status).toBe(200);
+    expect((await fetch(`${tls.admin}/readyz`)).status).toBe(200);
+  }
 });

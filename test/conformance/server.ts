@@ -32,6 +32,11 @@ const SHORT = { headTimeoutMs: 2000, bodyTimeoutMs: 2000, idleTimeoutMs: 2000 };
 export const TRANSPORTS = ['plain', 'tls'] as const;
 export type Transport = (typeof TRANSPORTS)[number];
 
+/** Whether a case is about a client that is slow: it waits for the server's patience to end. */
+export function isAboutTime({ expect }: Case): boolean {
+  return expect.v === 'hold' || expect.v === 'slow';
+}
+
 export interface Servers {
   /** The paths of all requests that reached the handler, in order. */
   readonly paths: readonly string[];
@@ -58,7 +63,7 @@ export async function startServers(): Promise<Servers> {
   return {
     paths,
     failures,
-    portFor: ({ expect }, transport) => (expect.v === 'hold' || expect.v === 'slow' ? hasty : patient)[transport].port,
+    portFor: (entry, transport) => (isAboutTime(entry) ? hasty : patient)[transport].port,
     async stop() {
       const all = [patient.plain, patient.tls, hasty.plain, hasty.tls];
       const left = { openConnections: 0, openExchanges: 0, forced: 0 };
