@@ -31,7 +31,9 @@ const held: object[] = [];
 export function ownDirectory(dir: string): Owned {
   held.push(lockDirectory(dir));
   const pidFile = join(dir, PID_FILE);
-  writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o640 });
+  // Made anew: what a link of this name leads to is not ours to write.
+  rmSync(pidFile, { force: true });
+  writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o640, flag: 'wx' });
   return {
     leave: () => rmSync(pidFile, { force: true }),
   };

@@ -1,7 +1,7 @@
 /** Who is asked to leave a state directory, and who is not: no process but the one that holds it ever gets a signal. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog } from '@metricstream/shared/log.ts';
@@ -25,6 +25,16 @@ test('the directory has one owner; it is named until it leaves, and is the owner
   owned.leave();
   expect(existsSync(join(dir, 'collector.pid'))).toBe(false);
   expect(tryOwnDirectory(dir)).toBe(undefined);
+});
+
+test('a link of that name, left by whoever may write there, leads to nothing that is written', () => {
+  const dir = temporaryDirectory();
+  const other = join(dir, 'other');
+  writeFileSync(other, 'kept');
+  symlinkSync(other, join(dir, 'collector.pid'));
+  ownDirectory(dir);
+  expect(readFileSync(other, 'utf8')).toBe('kept');
+  expect(readFileSync(join(dir, 'collector.pid'), 'utf8')).toBe(`${process.pid}\n`);
 });
 
 test('there is one successor at a time', () => {
