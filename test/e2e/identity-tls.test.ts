@@ -1,20 +1,28 @@
 /** Who may come in over TLS, at a running collector: by certificate, by token, by either. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { type CollectorApp, startCollector } from '../app.ts';
-import { caFile, certificateFiles, type CertificateName, readCertificate } from '../services/certificates.ts';
-import { newToken, type OneConnection, oneConnection } from './token-kit.ts';
+import {
+  caFile,
+  certificateFiles,
+  type CertificateName,
+  otherCaFile,
+  readCertificate,
+} from '../services/certificates.ts';
+import { type Answered, newToken, type OneConnection, oneConnection } from './token-kit.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'ms-identity-tls-'));
 const file = join(dir, 'tokens');
+const clientCaFile = join(dir, 'client-ca.pem');
 let collector: CollectorApp;
 let url: string;
 let token: string;
 
 beforeAll(async () => {
   token = await newToken(file, 'web-*');
+  copyFileSync(caFile, clientCaFile);
   const { certFile, keyFile } = certificateFiles('server');
   collector = await startCollector({
     dir,
@@ -22,7 +30,7 @@ beforeAll(async () => {
       workers: 2,
       auth: 'either',
       tokens_file: file,
-      tls: { cert_file: certFile, key_file: keyFile, client_ca_file: caFile },
+      tls: { cert_file: certFile, key_file: keyFile, client_ca_file: clientCaFile },
     },
   });
   url = collector.url.replace('http:', 'https:');
@@ -73,4 +81,19 @@ test('a token that comes with a certificate is what counts', async () => {
   expect((await client.send(token, 'web-1')).status).toBe(200);
   expect((await client.send(token)).status).toBe(403);
   expect((await client.send('')).status).toBe(200);
+});
+
+test('when the authority of a certificate is taken away, its open connection is of no use, and those of others stay', async () => {
+  const [known, byToken] = [connection('client-1', 'client-1'), connection('web-1')];
+  expect([(await known.send('')).status, (await byToken.send(token)).status]).toEqual([200, 200]);
+  copyFileSync(otherCaFile, clientCaFile);
+  onTestFinished(() => copyFileSync(caFile, clientCaFile));
+  process.kill(collector.pid, 'SIGHUP');
+  await collector.waitForLog('certificates read again');
+  // A connection that ends may take a request with it that was just sent: then it is sent again.
+  const sent = (): Promise<Answered> => known.sendUntilNot(200, '');
+  const refused = await sent().catch(sent);
+  expect([refused.status, refused.text]).toEqual([401, expect.stringMatching(/show a client certificate/)]);
+  expect((await connection('client-1', 'client-other-ca').send('')).status).toBe(200);
+  expect((await byToken.send(token)).status).toBe(200);
 });
