@@ -13,6 +13,8 @@ import type { Log } from './log.ts';
 const CONNECTIONS_MAX = 64;
 const HEAD_BYTES_MAX = 8 * 1024;
 const HEAD_TIMEOUT_MS = 5000;
+/** How often node looks whose time is over; by itself every 30 s. */
+const TIMEOUTS_EVERY_MS = 1000;
 const ROUTE_TIMEOUT_MS = 10_000;
 
 /** What a route answers: `json` is serialised, `text` goes as it is. `status` is 200 unless given. */
@@ -43,7 +45,12 @@ export interface AdminServer {
  */
 export async function startAdminServer(options: AdminServerOptions): Promise<AdminServer> {
   const server = createServer(
-    { maxHeaderSize: HEAD_BYTES_MAX, headersTimeout: HEAD_TIMEOUT_MS, requestTimeout: HEAD_TIMEOUT_MS },
+    {
+      maxHeaderSize: HEAD_BYTES_MAX,
+      headersTimeout: HEAD_TIMEOUT_MS,
+      requestTimeout: HEAD_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUTS_EVERY_MS,
+    },
     (request, response) => void respond(request, response, options),
   );
   server.maxConnections = CONNECTIONS_MAX;

@@ -1,5 +1,6 @@
+import { once } from 'node:events';
 import { createServer, request } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type AdminRoute, healthRoute, readyRoute, startAdminServer } from '../src/admin-server.ts';
 import { silentLog } from '../src/log.ts';
@@ -29,6 +30,21 @@ describe('the admin server', () => {
     expect(metrics.headers.get('content-type')).toBe('text/plain; version=0.0.4');
     expect(await metrics.text()).toBe('up 1\n');
   });
+
+  it.each(['', 'GET /status HT'])(
+    'gives a head 5 s: %j ends then, and its place is free',
+    { timeout: 20_000 },
+    async (begun) => {
+      const url = new URL(await admin({}));
+      const beganMs = performance.now();
+      const socket = connect({ host: url.hostname, port: Number(url.port) }, () => void socket.write(begun));
+      socket.resume();
+      await once(socket, 'close');
+      const tookMs = performance.now() - beganMs;
+      expect(tookMs).toBeGreaterThan(4000);
+      expect(tookMs).toBeLessThan(10_000);
+    },
+  );
 
   it('answers readiness with 200, or with 503 and every reason', async () => {
     let reasons: string[] = [];
