@@ -100,10 +100,12 @@ const SECRET_TEXT: readonly (readonly [RegExp, string])[] = [
   [/\bBearer\s+[A-Za-z0-9._~+/=-]{6,}/g, `Bearer ${REDACTED}`],
   [/\b(Token|Basic)\s+[A-Za-z0-9._~+/=-]{16,}/g, `$1 ${REDACTED}`],
   [/(:\/\/[^\s/:@]*:)[^\s/@]+@/g, `$1${REDACTED}@`],
+  // Our own, wherever it stands: people write it where the name of its file belongs.
+  [/\bms_[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])/g, `ms_${REDACTED}`],
 ];
 const DEPTH_MAX = 4;
 
-/** @returns the text without bearer tokens and passwords in URLs. */
+/** @returns the text without bearer tokens, tokens of ours and passwords in URLs. */
 export function redactText(text: string): string {
   let out = text;
   for (const [pattern, replacement] of SECRET_TEXT) out = out.replace(pattern, replacement);

@@ -101,9 +101,17 @@ test('no secret passes: by field name at any depth, and by form in any text', ()
   expect(lines.join('')).toContain('/etc/metricstream/token');
 });
 
+test('a token of ours is not shown, wherever it stands', () => {
+  const token = `ms_${'aB3-_'.repeat(8)}xyz`;
+  expect(redactText(`collector.token_file: /srv/${token}: there is no such file`)).toBe(
+    'collector.token_file: /srv/ms_[redacted]: there is no such file',
+  );
+});
+
 test('names and texts that only look like secrets are left alone', () => {
   expect(['key', 'tokens_file', 'tokenFile', 'client_id'].some(isSecretName)).toBe(false);
   expect(redactText('Token expired; see http://host:80/a@b')).toBe('Token expired; see http://host:80/a@b');
+  expect(redactText('made ms_of_the_month')).toBe('made ms_of_the_month');
 });
 
 test('a value that is cyclic or too deep does not break the log', () => {
