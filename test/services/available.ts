@@ -17,6 +17,7 @@ const needs = {
   kafkaTls: async () => Promise.all([kafka(), jdkCommand('keytool')]),
   kcat: () => debianProgram({ name: 'kcat', pkg: 'kcat' }),
   curl: () => debianProgram({ name: 'curl', pkg: 'curl' }),
+  openssl: () => debianProgram({ name: 'openssl', pkg: 'openssl' }),
   flink: () => Promise.all([javaCommand(), jdkCommand('javac'), flinkLibs()]),
   influx1: influx1Program,
   victoriametrics,
