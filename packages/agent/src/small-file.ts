@@ -1,9 +1,10 @@
 /**
- * Reading the small files that an option names: a token, certificates. Promises to read no more than the bound, to wait
- * for no pipe, and to say in words why a file cannot be read.
+ * The small files that an option names: a token, certificates. Owns the words for one that cannot be read, and promises
+ * that they never hold a byte of it.
  */
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { messageOf } from '@metricstream/shared/errors.ts';
+import { readSmallFile } from '@metricstream/shared/small-file.ts';
 
 /** `what` is wrong with the file, and what was `expected`; neither ever holds a byte of it. */
 export interface FileFault {
@@ -15,23 +16,20 @@ export interface FileFault {
 export type FileRead = { ok: true; text: string } | FileFault;
 
 /** @param expected ends the sentence "expected …" when there is no such file. */
-export function readSmallFile(path: string, { bytesMax, expected }: { bytesMax: number; expected: string }): FileRead {
+export function readOptionFile(path: string, { bytesMax, expected }: { bytesMax: number; expected: string }): FileRead {
   const no = (what: string, wanted = expected): FileFault => ({
     ok: false,
     what: `${path}: ${what}`,
     expected: wanted,
   });
-  try {
-    const found = statSync(path);
-    if (!found.isFile()) return no('is no file');
-    if (found.size > bytesMax) return no(`has ${found.size} bytes`, `${expected}, of at most ${bytesMax} bytes`);
-    return { ok: true, text: readFileSync(path, 'utf8') };
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT') return no('there is no such file');
-    if (code === 'EACCES') return no('may not be read by this user', 'read permission on it and its directories');
-    return no(`cannot be read: ${messageOf(error)}`);
-  }
+  const read = readSmallFile(path, bytesMax);
+  if (read.ok) return { ok: true, text: read.text };
+  if (read.fault === 'no_file') return no('is no file');
+  if (read.fault === 'too_large') return no(`has ${read.bytes} bytes`, `${expected}, of at most ${bytesMax} bytes`);
+  const { code } = read.cause;
+  if (code === 'ENOENT') return no('there is no such file');
+  if (code === 'EACCES') return no('may not be read by this user', 'read permission on it and its directories');
+  return no(`cannot be read: ${messageOf(read.cause)}`);
 }
 
 /** @returns whether every user of this machine may read the file; false when that cannot be said. */

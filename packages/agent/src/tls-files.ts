@@ -3,7 +3,7 @@
  * what its name says, and the key is the certificate's.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { type FileFault, readSmallFile } from './small-file.ts';
+import { type FileFault, readOptionFile } from './small-file.ts';
 
 /** '' where none is given. */
 export interface TlsFiles {
@@ -47,7 +47,7 @@ export function readTls({ caFile, certFile, keyFile }: TlsFiles): TlsRead {
 }
 
 function readCertificates(path: string): { ok: true; text: string; first: X509Certificate } | FileFault {
-  const read = readSmallFile(path, { bytesMax: BYTES_MAX, expected: 'a PEM file of certificates' });
+  const read = readOptionFile(path, { bytesMax: BYTES_MAX, expected: 'a PEM file of certificates' });
   if (!read.ok) return read;
   const expected = 'PEM: -----BEGIN CERTIFICATE----- and what follows';
   try {
@@ -60,7 +60,7 @@ function readCertificates(path: string): { ok: true; text: string; first: X509Ce
 }
 
 function readKey(path: string): { ok: true; text: string; key: KeyObject } | FileFault {
-  const read = readSmallFile(path, { bytesMax: BYTES_MAX, expected: 'a PEM file with a private key' });
+  const read = readOptionFile(path, { bytesMax: BYTES_MAX, expected: 'a PEM file with a private key' });
   if (!read.ok) return read;
   try {
     return { ...read, key: createPrivateKey(read.text) };

@@ -4,15 +4,17 @@
  * is not as it should be is a warning in words.
  */
 import { type KeyObject, X509Certificate, createPrivateKey } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { MetricStreamError } from '@metricstream/shared/errors.ts';
+import { readSmallFile } from '@metricstream/shared/small-file.ts';
 import type { AuthMode, TlsFiles } from './config/types.ts';
 import { newTicketKeys, tlsOptions } from './http/tls.ts';
 import type { TlsMaterial } from './http/tls.ts';
 
 /** Time enough to get another certificate. */
 const EXPIRES_SOON_MS = 14 * 86_400_000;
+/** Many times what all authorities of a system take. */
+const PEM_BYTES_MAX = 4 * 1024 * 1024;
 const READABLE_BY_OTHERS = 0o004;
 
 export interface TlsRead {
@@ -24,9 +26,9 @@ export interface TlsRead {
 
 /** With ticket keys that are new. What the system said is the cause, not in the message. @throws MetricStreamError `config_invalid` that names the option and the file. */
 export function readTlsFiles(files: TlsFiles, auth: AuthMode, nowUnixMs = Date.now()): TlsRead {
-  const cert = read(files.certFile, 'tls.cert_file');
-  const key = read(files.keyFile, 'tls.key_file');
-  const clientCa = files.clientCaFile === '' ? '' : read(files.clientCaFile, 'tls.client_ca_file');
+  const { text: cert } = read(files.certFile, 'tls.cert_file');
+  const { text: key, mode: keyMode } = read(files.keyFile, 'tls.key_file');
+  const clientCa = files.clientCaFile === '' ? '' : read(files.clientCaFile, 'tls.client_ca_file').text;
   const chain = certificatesIn(cert, files.certFile, 'tls.cert_file');
   const authorities =
     files.clientCaFile === '' ? [] : certificatesIn(clientCa, files.clientCaFile, 'tls.client_ca_file');
@@ -56,7 +58,7 @@ export function readTlsFiles(files: TlsFiles, auth: AuthMode, nowUnixMs = Date.n
     ...authorities.flatMap((authority) =>
       dateWarnings(authority, `tls.client_ca_file: ${commonName(authority)} in ${files.clientCaFile}`, nowUnixMs),
     ),
-    ...keyWarnings(files.keyFile),
+    ...keyWarnings(files.keyFile, keyMode),
   ];
   return { material, expiresUnixMs: own.validToDate.getTime(), warnings };
 }
@@ -65,12 +67,13 @@ function invalid(option: string, what: string, cause?: unknown): MetricStreamErr
   return new MetricStreamError('config_invalid', `${option}: ${what}`, { cause });
 }
 
-function read(path: string, option: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw invalid(option, `${path}, a PEM file, cannot be read`, cause);
-  }
+function read(path: string, option: string): { text: string; mode: number } {
+  const found = readSmallFile(path, PEM_BYTES_MAX);
+  if (found.ok) return found;
+  if (found.fault === 'no_file') throw invalid(option, `${path} is no file; expected a PEM file`);
+  if (found.fault === 'too_large')
+    throw invalid(option, `${path} has ${found.bytes} bytes, more than the ${PEM_BYTES_MAX} that a PEM file may`);
+  throw invalid(option, `${path}, a PEM file, cannot be read`, found.cause);
 }
 
 function certificatesIn(pem: string, path: string, option: string): X509Certificate[] {
@@ -118,7 +121,7 @@ function commonName(certificate: X509Certificate): string {
   return JSON.stringify(certificate.subject.split('\n').at(-1) ?? '');
 }
 
-function keyWarnings(path: string): string[] {
-  if ((statSync(path).mode & READABLE_BY_OTHERS) === 0) return [];
+function keyWarnings(path: string, mode: number): string[] {
+  if ((mode & READABLE_BY_OTHERS) === 0) return [];
   return [`tls.key_file: every user of this machine may read ${path}; take it away: chmod o= ${path}`];
 }

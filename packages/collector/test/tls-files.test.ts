@@ -1,5 +1,6 @@
 /** Files of TLS as operators leave them: used, used with a warning, or refused with what to do. */
-import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { generateKeyPairSync } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -72,6 +73,12 @@ test('what cannot be used is refused, by option and file, with what was expected
     files('server', { clientCaFile: '/nowhere/c.pem' }),
     /^tls\.client_ca_file: \/nowhere\/c\.pem, a PEM file, cannot be read$/,
   );
+  const pipe = join(makeDir(), 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  check(files('server', { keyFile: pipe }), /^tls\.key_file: \S+ is no file; expected a PEM file$/);
+  const large = write('');
+  truncateSync(large, 2 ** 40);
+  check(files('server', { clientCaFile: large }), /^tls\.client_ca_file: \S+ has 1099511627776 bytes, more than/);
   check(files('server', { certFile: write('hello') }), /^tls\.cert_file: \S+ holds no certificate in PEM/);
   check(files('server', { clientCaFile: write('') }), /^tls\.client_ca_file: \S+ holds no certificate in PEM/);
   const broken = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';

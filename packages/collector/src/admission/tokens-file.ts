@@ -1,11 +1,12 @@
 /**
  * The tokens file. Owns reading it and noticing that it has changed, and promises: a broken line is named by its number,
- * no pipe is waited for, and no more is read than a tokens file may have.
+ * no more is read than a tokens file may have.
  */
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { constants } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MetricStreamError, messageOf } from '@metricstream/shared/errors.ts';
 import { fileStamp, fileStampAsync } from '@metricstream/shared/file-stamp.ts';
+import { readSmallFile } from '@metricstream/shared/small-file.ts';
 import { parseTokens, type TokenLine, TOKENS_BYTES_MAX } from './tokens.ts';
 
 export interface TokensFile {
@@ -17,7 +18,7 @@ export interface TokensFile {
 
 /** @throws MetricStreamError `config_invalid` that names the file and every broken line. */
 export function readTokensFile(path: string): TokensFile {
-  const { text, mode } = readBounded(path);
+  const { text, mode } = readWhole(path);
   const parsed = parseTokens(text);
   if (!parsed.ok) {
     const lines = parsed.faults.map(
@@ -33,28 +34,15 @@ export function readTokensFile(path: string): TokensFile {
   return { entries: parsed.entries, text, warnings };
 }
 
-function readBounded(path: string): { text: string; mode: number } {
-  let fd: number | undefined;
-  try {
-    // A pipe without a writer must not hold us up.
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const { mode, size } = fstatSync(fd);
-    if ((mode & constants.S_IFMT) !== constants.S_IFREG) throw fault(path, 'is no file');
-    if (size > TOKENS_BYTES_MAX) throw fault(path, `has ${size} bytes, more than the ${TOKENS_BYTES_MAX} it may`);
-    const bytes = Buffer.alloc(Math.min(size + 1, TOKENS_BYTES_MAX));
-    let length = 0;
-    for (let read = -1; read !== 0 && length < bytes.length; length += read)
-      read = readSync(fd, bytes, length, bytes.length - length, null);
-    return { text: bytes.toString('utf8', 0, length), mode };
-  } catch (cause) {
-    if (cause instanceof MetricStreamError) throw cause;
-    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
-    throw missing
-      ? fault(path, `does not exist; metricstream-collector token new --client 'web-*' --file ${path} makes it`)
-      : fault(path, `cannot be read: ${messageOf(cause)}`);
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-  }
+function readWhole(path: string): { text: string; mode: number } {
+  const read = readSmallFile(path, TOKENS_BYTES_MAX);
+  if (read.ok) return read;
+  if (read.fault === 'no_file') throw fault(path, 'is no file');
+  if (read.fault === 'too_large')
+    throw fault(path, `has ${read.bytes} bytes, more than the ${TOKENS_BYTES_MAX} it may`);
+  throw read.cause.code === 'ENOENT'
+    ? fault(path, `does not exist; metricstream-collector token new --client 'web-*' --file ${path} makes it`)
+    : fault(path, `cannot be read: ${messageOf(read.cause)}`);
 }
 
 function fault(path: string, what: string): MetricStreamError {
