@@ -2,7 +2,8 @@
  * The files under collector.tls as options for a connection. Promises that what it returns was checked: each file holds
  * what its name says, and the key is the certificate's.
  */
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import type { KeyObject, X509Certificate } from 'node:crypto';
+import { belongTogether, certificatesIn, privateKeyIn } from '@metricstream/shared/pem.ts';
 import { type FileFault, readOptionFile } from './small-file.ts';
 
 /** '' where none is given. */
@@ -26,7 +27,6 @@ export type TlsRead =
   | (FileFault & { option: 'ca_file' | 'cert_file' | 'key_file' });
 
 const BYTES_MAX = 1024 * 1024;
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g;
 
 export function readTls({ caFile, certFile, keyFile }: TlsFiles): TlsRead {
   const options: TlsOptions = {};
@@ -41,7 +41,7 @@ export function readTls({ caFile, certFile, keyFile }: TlsFiles): TlsRead {
   const key = readKey(keyFile);
   if (!key.ok) return { ...key, option: 'key_file' };
   // The first is the agent's own, the others lead to a CA.
-  if (!cert.first.checkPrivateKey(key.key))
+  if (!belongTogether(cert.first, key.key))
     return { ok: false, option: 'key_file', what: `${keyFile}: is not the key of ${certFile}`, expected: 'that key' };
   return { ok: true, options: { ...options, cert: cert.text, key: key.text } };
 }
@@ -50,27 +50,22 @@ function readCertificates(path: string): { ok: true; text: string; first: X509Ce
   const read = readOptionFile(path, { bytesMax: BYTES_MAX, expected: 'a PEM file of certificates' });
   if (!read.ok) return read;
   const expected = 'PEM: -----BEGIN CERTIFICATE----- and what follows';
-  try {
-    const [first] = (read.text.match(CERTIFICATE) ?? []).map((block) => new X509Certificate(block));
-    if (first !== undefined) return { ...read, first };
-    return { ok: false, what: `${path}: holds no certificate`, expected };
-  } catch {
-    return { ok: false, what: `${path}: holds a certificate that cannot be read`, expected };
-  }
+  const found = certificatesIn(read.text);
+  if (found.ok) return { ...read, first: found.first };
+  const what = found.fault === 'none' ? 'holds no certificate' : 'holds a certificate that cannot be read';
+  return { ok: false, what: `${path}: ${what}`, expected };
 }
 
 function readKey(path: string): { ok: true; text: string; key: KeyObject } | FileFault {
   const read = readOptionFile(path, { bytesMax: BYTES_MAX, expected: 'a PEM file with a private key' });
   if (!read.ok) return read;
-  try {
-    return { ...read, key: createPrivateKey(read.text) };
-  } catch {
-    return {
-      ok: false,
-      what: `${path}: holds no private key, or an encrypted one`,
-      expected: 'a PEM private key as it is',
-    };
-  }
+  const found = privateKeyIn(read.text);
+  if (found.ok) return { ...read, key: found.key };
+  return {
+    ok: false,
+    what: `${path}: holds no private key, or an encrypted one`,
+    expected: 'a PEM private key as it is',
+  };
 }
 
 /** @returns the CAs this system trusts, or undefined when it names none: then Node's own list is used. */

@@ -3,9 +3,10 @@
  * promises: what cannot be used is refused with the option and the file, before any worker sees it; what can be used but
  * is not as it should be is a warning in words.
  */
-import { type KeyObject, X509Certificate, createPrivateKey } from 'node:crypto';
+import type { KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { MetricStreamError } from '@metricstream/shared/errors.ts';
+import { belongTogether, certificatesIn, privateKeyIn } from '@metricstream/shared/pem.ts';
 import { readSmallFile } from '@metricstream/shared/small-file.ts';
 import type { AuthMode, TlsFiles } from './config/types.ts';
 import { newTicketKeys, tlsOptions } from './http/tls.ts';
@@ -29,11 +30,10 @@ export function readTlsFiles(files: TlsFiles, auth: AuthMode, nowUnixMs = Date.n
   const { text: cert } = read(files.certFile, 'tls.cert_file');
   const { text: key, mode: keyMode } = read(files.keyFile, 'tls.key_file');
   const clientCa = files.clientCaFile === '' ? '' : read(files.clientCaFile, 'tls.client_ca_file').text;
-  const chain = certificatesIn(cert, files.certFile, 'tls.cert_file');
-  const authorities =
-    files.clientCaFile === '' ? [] : certificatesIn(clientCa, files.clientCaFile, 'tls.client_ca_file');
+  const chain = certificates(cert, files.certFile, 'tls.cert_file');
+  const authorities = files.clientCaFile === '' ? [] : certificates(clientCa, files.clientCaFile, 'tls.client_ca_file');
   const own = chain[0] as X509Certificate;
-  if (!own.checkPrivateKey(privateKey(key, files.keyFile)))
+  if (!belongTogether(own, privateKey(key, files.keyFile)))
     throw invalid(
       'tls.key_file',
       `${files.keyFile} is not the key of the certificate in ${files.certFile} (tls.cert_file); give the two that belong together`,
@@ -76,26 +76,19 @@ function read(path: string, option: string): { text: string; mode: number } {
   throw invalid(option, `${path}, a PEM file, cannot be read`, found.cause);
 }
 
-function certificatesIn(pem: string, path: string, option: string): X509Certificate[] {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
-  if (blocks.length === 0) throw invalid(option, `${path} holds no certificate in PEM (-----BEGIN CERTIFICATE-----)`);
-  return blocks.map((block, i) => {
-    try {
-      return new X509Certificate(block);
-    } catch (cause) {
-      throw invalid(option, `certificate ${i + 1} in ${path} cannot be read`, cause);
-    }
-  });
+function certificates(pem: string, path: string, option: string): readonly X509Certificate[] {
+  const found = certificatesIn(pem);
+  if (found.ok) return found.all;
+  if (found.fault === 'none')
+    throw invalid(option, `${path} holds no certificate in PEM (-----BEGIN CERTIFICATE-----)`);
+  throw invalid(option, `certificate ${found.which} in ${path} cannot be read`, found.cause);
 }
 
 function privateKey(pem: string, path: string): KeyObject {
-  try {
-    return createPrivateKey(pem);
-  } catch (cause) {
-    const encrypted = pem.includes('ENCRYPTED');
-    const expected = encrypted ? 'it has a passphrase: give it without one' : 'it must be a private key in PEM';
-    throw invalid('tls.key_file', `${path} cannot be used; ${expected}`, cause);
-  }
+  const found = privateKeyIn(pem);
+  if (found.ok) return found.key;
+  const expected = found.encrypted ? 'it has a passphrase: give it without one' : 'it must be a private key in PEM';
+  throw invalid('tls.key_file', `${path} cannot be used; ${expected}`, found.cause);
 }
 
 function chainWarnings(chain: readonly X509Certificate[], path: string): string[] {
