@@ -26,7 +26,10 @@ export function verdictOf(answer: HttpAnswer, ownId: boolean, nowUnixMs: number)
   if (status >= 200 && status < 300 && answer.isAck) return { kind: 'stored' };
   if (status === 429 || status === 503) return { kind: 'retry', why, afterMs: waitOf(answer, nowUnixMs) };
   if (status === 401)
-    return { kind: 'halt', why: `${why}; the collector does not accept this agent; see collector.token_file` };
+    return {
+      kind: 'halt',
+      why: `${why}; the collector does not accept this agent; see collector.token_file or collector.tls.cert_file`,
+    };
   if (status === 403 && ownId)
     return {
       kind: 'halt',

@@ -47,7 +47,7 @@ it.each([
   [
     no(401, 'auth', 'who are you'),
     'status 401: who are you; the collector does not accept this agent',
-    'see collector.token_file',
+    'see collector.token_file or collector.tls.cert_file',
   ],
   [
     no(403, 'auth', 'not as web-1'),

@@ -48,7 +48,7 @@ describe('a token', () => {
     const outcome = await send(batch);
     expect(outcome).toMatchObject({
       kind: 'halt',
-      why: 'status 401: unknown token; the collector does not accept this agent; see collector.token_file',
+      why: 'status 401: unknown token; the collector does not accept this agent; see collector.token_file or collector.tls.cert_file',
     });
     const changed = (outcome as { changed: AbortSignal }).changed;
     expect(changed.aborted).toBe(false);

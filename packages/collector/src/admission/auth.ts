@@ -81,9 +81,10 @@ const WORDS = {
   malformed: 'Authorization must be Bearer, a space and a token',
   unknown: 'this token is not known here; it was never made, or was revoked',
   expired: 'this token has expired; metricstream-collector token new makes another',
-  no_certificate: 'show a client certificate that tls.client_ca_file has signed',
+  no_certificate: 'show a client certificate that tls.client_ca_file has signed and that is valid now',
   certificate_expired: 'the certificate of this connection has expired; connect anew with another one',
-  neither: 'show a client certificate, or send Authorization: Bearer TOKEN',
+  neither:
+    'show a client certificate that tls.client_ca_file has signed and that is valid now, or send Authorization: Bearer TOKEN',
   nameless: 'the certificate holds no name that can be a client_id where tls.client_id looks for it',
 } as const;
 type Wrong = keyof typeof WORDS;
