@@ -13,6 +13,7 @@ import { startFleet } from './clients.ts';
 import { linesByTriple, reconcile } from './ledger.ts';
 
 const SWITCH = pathToFileURL(join(import.meta.dirname, 'kill-switch.ts')).href;
+const WAIT = { interval: 10, timeout: 30_000 };
 const NO_FAULTS = { lost: [], repeated: [], invented: [] };
 
 interface Figures {
@@ -68,7 +69,8 @@ test('an ingest worker that dies by any of three ways is replaced, alone, and no
       await progress(100);
     }
   }
-  expect((await figures()).workers).toEqual({ running: 2, respawned: deaths });
+  // The last successor waits longest before it begins.
+  await expect.poll(async () => (await figures()).workers, WAIT).toEqual({ running: 2, respawned: deaths });
   const waits = collector.logs
     .filter((line) => line['worker'] === 0)
     .flatMap((line) => line['replaced_after_ms'] ?? []);

@@ -53,7 +53,7 @@ export interface CollectorStatus {
 export interface StatusParts {
   journal: Pick<JournalThread, 'counters' | 'clones'>;
   /** Absent until the workers listen. */
-  ingest: { counters: readonly Counters<string>[]; respawns: () => number } | undefined;
+  ingest: { counters: readonly Counters<string>[]; running: () => number; respawns: () => number } | undefined;
   sinks: readonly Pick<SinkThread, 'name' | 'counters' | 'state' | 'figures'>[];
   door?: Pick<FrontDoor, 'figures'> | undefined;
   stopping: () => boolean;
@@ -96,7 +96,7 @@ export function collectorStatus(parts: StatusParts): CollectorStatus {
       damaged_bytes: journal.get('recoveredDamagedBytes'),
     },
     sinks,
-    workers: { running: parts.ingest?.counters.length ?? 0, respawned: parts.ingest?.respawns() ?? 0 },
+    workers: { running: parts.ingest?.running() ?? 0, respawned: parts.ingest?.respawns() ?? 0 },
     alarms: parts.journal.clones().map(({ clientId, olderEpoch, newerEpoch, sinceUnixMs }) => ({
       name: 'client_cloned',
       client_id: clientId,

@@ -41,6 +41,8 @@ export interface IngestWorkers {
   readonly counters: readonly Counters<string>[];
   /** One ring of decisions per worker, for tap and top. */
   readonly decisions: readonly SharedArrayBuffer[];
+  /** Of the threads, those that are there now; one that died is missing until its successor is made. */
+  readonly running: () => number;
   readonly respawns: () => number;
   /** Tells every worker, and those that replace one: what was told last of a kind holds. */
   tell(message: Exclude<ToIngestWorker, { message: 'stop' }>): void;
@@ -158,6 +160,7 @@ export async function startIngestWorkers(
     port,
     counters,
     decisions,
+    running: () => running.size,
     respawns: () => respawns,
     tell,
     stop: (drainMs) => (stopped ??= stop(drainMs)),

@@ -9,7 +9,7 @@ import { expect, test } from 'vitest';
 import { sha256Of, type TokenEntry } from '../../src/admission/tokens.ts';
 import { collectorSpec } from '../../src/config.ts';
 import { ingestSettings } from '../../src/ingest/settings.ts';
-import type { IngestSettings } from '../../src/ingest/start.ts';
+import type { IngestSettings, IngestWorkers } from '../../src/ingest/start.ts';
 import { startIngestWorkers } from '../../src/ingest/start.ts';
 import { commonParts } from './common-parts.ts';
 import { RING_WORD } from '../../src/rings/ring-layout.ts';
@@ -92,8 +92,16 @@ async function killWorker(ring: SharedArrayBuffer, port: number, authorization: 
 
 test('a worker that dies is replaced: its clients are cut off, its ring is closed, it is counted', async () => {
   const rings: SharedArrayBuffer[] = [];
-  const workers = await startIngestWorkers({ ...settings(), workers: 1 }, (ring) => void rings.push(ring), silentLog);
+  const runningAtRing: (number | undefined)[] = [];
+  const made: IngestWorkers[] = [];
+  const addRing = (ring: SharedArrayBuffer): void => {
+    rings.push(ring);
+    runningAtRing.push(made[0]?.running());
+  };
+  const workers = await startIngestWorkers({ ...settings(), workers: 1 }, addRing, silentLog);
+  made.push(workers);
   workers.tell({ message: 'open' });
+  expect(workers.running()).toBe(1);
   await killWorker(rings[0] as SharedArrayBuffer, workers.port, 'none');
   while (rings.length < 2) await delay(5);
   const reader = createRingReader(rings[0] as SharedArrayBuffer);
@@ -101,7 +109,9 @@ test('a worker that dies is replaced: its clients are cut off, its ring is close
   expect(workers.respawns()).toBe(1);
   expect(workers.counters[0]?.get('connections')).toBe(0);
   while (!(await isListening(workers.port))) await delay(20);
+  expect([runningAtRing, workers.running()], 'none while there is none').toEqual([[undefined, 0], 1]);
   await workers.stop(500);
+  expect(workers.running()).toBe(0);
 });
 
 test('before they are opened workers take connections and read nothing; then those who waited are answered', async () => {
