@@ -121,10 +121,14 @@ function redactFields(fields: LogFields): Record<string, unknown> {
   return redactValue(fields, 0) as Record<string, unknown>;
 }
 
-/** How many tokens there are, or whether their file is broken, is nobody's secret. */
+/** How many tokens there are, and whether their file is broken, is nobody's secret; a password may be a number. */
+const SHOWN_FIGURES: ReadonlySet<string> = new Set(['tokens', 'tokens_expiring', 'tokens_file_broken']);
+
 function isSecret(key: string, value: unknown): boolean {
-  return isSecretName(key) && typeof value !== 'number' && typeof value !== 'boolean';
+  const figure = typeof value === 'number' || typeof value === 'boolean';
+  return isSecretName(key) && !(figure && SHOWN_FIGURES.has(key));
 }
+
 function redactValue(value: unknown, depth: number): unknown {
   if (typeof value === 'string') return redactText(value);
   if (typeof value === 'bigint') return String(value);

@@ -101,6 +101,16 @@ test('no secret passes: by field name at any depth, and by form in any text', ()
   expect(lines.join('')).toContain('/etc/metricstream/token');
 });
 
+test('figures about tokens are shown under their names, and no number or boolean under another that is secret', () => {
+  const { log, lines } = capture();
+  log.info('stopped', { door: { tokens: 2, tokens_expiring: 1, tokens_file_broken: false } });
+  log.info('asked', { password: 4711, nested: { api_key: true, token: 7 }, tokens: ['a'] });
+  const [figures, secrets] = lines.map((line) => JSON.parse(line));
+  expect(figures.door).toEqual({ tokens: 2, tokens_expiring: 1, tokens_file_broken: false });
+  const hidden = '[redacted]';
+  expect(secrets).toMatchObject({ password: hidden, nested: { api_key: hidden, token: hidden }, tokens: hidden });
+});
+
 test('a token of ours is not shown, wherever it stands', () => {
   const token = `ms_${'aB3-_'.repeat(8)}xyz`;
   expect(redactText(`collector.token_file: /srv/${token}: there is no such file`)).toBe(
