@@ -6,7 +6,7 @@ import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MetricStreamError } from '@metricstream/shared/errors.ts';
-import { writeFileAtomically } from '@metricstream/shared/journal/cursor.ts';
+import { writeFileAtomically } from '@metricstream/shared/atomic-file.ts';
 
 const RANDOM_SPAN = 1024;
 

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MetricStreamError } from '@metricstream/shared/errors.ts';
-import { writeFileAtomically } from '@metricstream/shared/journal/cursor.ts';
+import { writeFileAtomically } from '@metricstream/shared/atomic-file.ts';
 
 const CLIENT_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 /** Leaves room for the random part. */

@@ -4,7 +4,7 @@
  * costs resends and no data.
  */
 import { readFileSync } from 'node:fs';
-import { writeFileAtomically } from '@metricstream/shared/journal/cursor.ts';
+import { writeFileAtomically } from '@metricstream/shared/atomic-file.ts';
 import type { DroppedEntry } from './dropped.ts';
 
 export interface Progress {

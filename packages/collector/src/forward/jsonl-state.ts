@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, MetricStreamError } from '@metricstream/shared/errors.ts';
-import { writeFileAtomically } from '@metricstream/shared/journal/cursor.ts';
+import { writeFileAtomically } from '@metricstream/shared/atomic-file.ts';
 import { fileName, type JsonlState, listFiles, parseState } from '../sinks/jsonl/directory.ts';
 
 const NAME = 'forward-state.json';

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeFileAtomically } from '@metricstream/shared/journal/cursor.ts';
+import { writeFileAtomically } from '@metricstream/shared/atomic-file.ts';
 
 /** Lines of the files, by what became of them. Their sum is `read` at the end. */
 export interface Account {

@@ -21,7 +21,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { MetricStreamError, messageOf } from '@metricstream/shared/errors.ts';
-import { syncDirectory } from '@metricstream/shared/journal/cursor.ts';
+import { syncDirectory } from '@metricstream/shared/atomic-file.ts';
 import { readTokensFile } from '../admission/tokens-file.ts';
 import { formatToken, type TokenEntry, type TokenLine, TOKENS_MAX } from '../admission/tokens.ts';
 

@@ -2,17 +2,8 @@
  * How far one reader of a journal has come. Owns one small file per cursor and promises that it holds either the old
  * place or the new one, whole: position, the sink's own state and the running totals move together or not at all.
  */
-import {
-  closeSync,
-  fdatasyncSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from 'node:fs';
-import { dirname } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { writeFileAtomically } from '../atomic-file.ts';
 
 export interface CursorTotals {
   recordsStored: number;
@@ -105,32 +96,4 @@ export function bringCursorBack(path: string, journalId: number, end: number): n
 /** Replaces the cursor at `path`, durably: segments are deleted on the strength of it. */
 export function saveCursor(path: string, state: CursorState): void {
   writeFileAtomically(path, JSON.stringify(state));
-}
-
-/**
- * Writes a small file so that a reader finds the old text or the new one, and the new one once this returns, power cut
- * or not: the bytes are synced before the name moves, and the directory after it. Mode 0640 unless given.
- */
-export function writeFileAtomically(path: string, text: string, mode = 0o640): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
-  const fd = openSync(`${path}.new`, 'w', mode);
-  try {
-    // Not writeSync: on a nearly full disk it writes a part and says so by the count alone.
-    writeFileSync(fd, text);
-    fdatasyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(`${path}.new`, path);
-  syncDirectory(dirname(path));
-}
-
-/** Makes names that were moved or made in the directory survive a power cut. */
-export function syncDirectory(dir: string): void {
-  const fd = openSync(dir, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }

@@ -1,7 +1,7 @@
 /** Run as a process of its own, to be killed: stores numbered values for ever, committing as a pump does. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeFileAtomically } from '@metricstream/shared/journal/cursor.ts';
+import { writeFileAtomically } from '@metricstream/shared/atomic-file.ts';
 import { createJsonlSink } from '../../../src/sinks/jsonl/jsonl-sink.ts';
 import { deliveryOf, never, recordOf } from './helpers.ts';
 

@@ -1,5 +1,5 @@
 /** Writes a small file under the file size limit its shell was given; the exit code says whether it was told so. */
-import { writeFileAtomically } from '../../src/journal/cursor.ts';
+import { writeFileAtomically } from '../src/atomic-file.ts';
 
 process.on('SIGXFSZ', () => {});
 try {
