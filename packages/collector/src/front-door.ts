@@ -57,7 +57,13 @@ export function openFrontDoor(config: CollectorConfig, log: Log): FrontDoor {
           log,
         });
 
-  const tokens = asksTokens ? openTokens(config.tokensFile, tell, log) : undefined;
+  let tokens: Tokens | undefined;
+  try {
+    if (asksTokens) tokens = openTokens(config.tokensFile, tell, log);
+  } catch (error) {
+    tls?.close();
+    throw error;
+  }
   const atStart = tokens?.inForce() ?? [];
   const tlsAtStart = tls?.inForce();
   return {

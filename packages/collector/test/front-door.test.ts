@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Log } from '@metricstream/shared/log.ts';
 import { silentLog } from '@metricstream/shared/log.ts';
-import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { certificateFiles } from '../../../test/services/certificates.ts';
 import { formatToken } from '../src/admission/tokens.ts';
 import type { CollectorConfig } from '../src/config.ts';
 import { type FrontDoor, openFrontDoor } from '../src/front-door.ts';
@@ -97,6 +98,21 @@ test('at the start a file that cannot be used ends it', () => {
   expect(() => opened()).toThrow(expect.objectContaining({ code: 'config_invalid' }));
   writeFileSync(file, 'broken');
   expect(() => opened('either')).toThrow(/:1:7: the line ends/);
+});
+
+test('when the tokens file cannot be used, the certificates that were opened before it are closed', () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const tls = { ...certificateFiles('server'), clientCaFile: '', clientId: 'san', minVersion: '1.2' } as const;
+  const open = (): FrontDoor =>
+    openFrontDoor({ auth: 'tokens', tokensFile: file, tls } as unknown as CollectorConfig, silentLog);
+  expect(open).toThrow(expect.objectContaining({ code: 'config_invalid' }));
+  expect(vi.getTimerCount()).toBe(0);
+  write('a');
+  const door = open();
+  expect(vi.getTimerCount(), 'of the certificates and of the tokens file').toBe(2);
+  door.close();
+  expect(vi.getTimerCount()).toBe(0);
 });
 
 test('where nobody is asked for a token the file is not looked at', () => {
