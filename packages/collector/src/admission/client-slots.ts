@@ -25,7 +25,7 @@ export const HEADER_WORD = {
 export const HEADER_WORDS = 64;
 export const WINDOW_SLOTS = 16;
 export const SLOT_WORDS = 48;
-export const ID_BYTES_MAX = 128;
+const ID_BYTES_MAX = 128;
 export const ID_WORDS = ID_BYTES_MAX / 4;
 export const COUNTERS_MAX = 8;
 

@@ -33,7 +33,7 @@ export const CLIENTS_BOUND = 2 ** 20;
 const SLOTS_PER_CLIENT = 4;
 /** Longer than any debt (limits.ts), so that no client sheds one by being evicted. */
 export const EVICT_AFTER_SECONDS = 120;
-export const EVICT_AFTER_SECONDS_MIN = 61;
+const EVICT_AFTER_SECONDS_MIN = 61;
 const THREADS_BOUND = 128;
 
 export interface ClientTable {

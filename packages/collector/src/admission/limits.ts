@@ -22,7 +22,7 @@ export type LimitKind = 'requests' | 'bytes' | 'points';
 const POSITION: Record<LimitKind, number> = { requests: 0, bytes: 1, points: 2 };
 
 /** The longest debt, hence the longest wait; what one request costs beyond it is forgiven. */
-export const DEBT_SECONDS_MAX = 60;
+const DEBT_SECONDS_MAX = 60;
 const DEBT_TICKS_MAX = DEBT_SECONDS_MAX * TICKS_PER_SECOND;
 /** Well below the longest debt: what is owed beyond the burst is what refuses the next request. */
 export const BURST_MS_MAX = 30_000;

@@ -14,7 +14,7 @@ import type { Shared } from './shared.ts';
 import type { Certified, Peer } from './types.ts';
 
 /** What a closing connection still reads and drops, so that a client busy sending gets to its answer. */
-export const LINGER_BYTES_MAX = 2 * 1024 * 1024;
+const LINGER_BYTES_MAX = 2 * 1024 * 1024;
 
 /** Of the memory for unfinished requests: anybody may begin a head, but only who was let in sends a body. */
 const HEADS_PART = 1 / 2;

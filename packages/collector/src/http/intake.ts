@@ -17,7 +17,7 @@ import type { Shared } from './shared.ts';
 import { CR, LF, areAll } from './syntax.ts';
 
 /** A refused body up to this is read and dropped so that the connection can stay; a longer one closes it. */
-export const SKIPPED_BODY_BYTES_MAX = 64 * 1024;
+const SKIPPED_BODY_BYTES_MAX = 64 * 1024;
 
 /** What the next byte belongs to. */
 export const Expecting = { head: 0, body: 1, chunks: 2, refusedBody: 3, nothing: 4 } as const;

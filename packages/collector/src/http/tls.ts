@@ -28,7 +28,7 @@ const TICKET_KEY_BYTES = 48;
 const SESSION_TIMEOUT_S = 3600;
 
 /** Of TLS 1.3, then of TLS 1.2; the cheapest first, since all are strong. */
-export const SUITES = [
+const SUITES = [
   'TLS_AES_128_GCM_SHA256',
   'TLS_AES_256_GCM_SHA384',
   'TLS_CHACHA20_POLY1305_SHA256',
@@ -40,7 +40,7 @@ export const SUITES = [
   'ECDHE-RSA-CHACHA20-POLY1305',
 ] as const;
 
-export const CURVES = ['X25519', 'P-256', 'P-384'] as const;
+const CURVES = ['X25519', 'P-256', 'P-384'] as const;
 
 /** OpenSSL's SSL_OP_NO_RENEGOTIATION, which node does not name. */
 const NO_RENEGOTIATION = 1 << 30;

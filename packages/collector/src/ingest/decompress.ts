@@ -20,7 +20,7 @@ export interface DecompressionLimits {
 export type DecompressionFault = 'undecompressable' | 'too_large' | 'too_dense';
 
 /** A batch of many equal values compresses beyond any ratio; so much costs nobody anything. */
-export const RATIO_FREE_BYTES = 256 * 1024;
+const RATIO_FREE_BYTES = 256 * 1024;
 
 /** What RFC 8878 3.1.1.1.2 asks of every decoder, 8 MiB. A frame of 20 bytes may ask for 128 MiB, and a millisecond. */
 const ZSTD_WINDOW_LOG_MAX = 23;

@@ -33,7 +33,7 @@ export interface BatchRequest {
   points: number;
 }
 
-export const BATCHES_PATH = '/v1/batches';
+const BATCHES_PATH = '/v1/batches';
 const CLIENT_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 const SEQ = /^[0-9]{1,16}$/;
 
