@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { readTlsFiles } from '../../packages/collector/src/tls-files.ts';
+import { readTlsFiles } from '../../packages/collector/src/front-door/tls-files.ts';
 import { debianProgram } from '../services/debian.ts';
 import { available } from '../services/index.ts';
 

@@ -44,6 +44,8 @@ it('the rule sees each kind of wrong import', () => {
   check(`${collector}/admission/a.ts`, `import type { X } from '../ingest/counters.ts';`, 'must not know of');
   check(`${collector}/tokens/a.ts`, `import { x } from '../sinks/chosen.ts';`, 'must not know of');
   check(`${collector}/ingest/a.ts`, `import { x } from '../steps/parts.ts';`, 'must not know of');
+  check(`${collector}/ingest/a.ts`, `import { x } from '../front-door/tls-files.ts';`, 'must not know of');
+  check(`${collector}/sinks/a.ts`, `import type { X } from '../front-door/front-door.ts';`, 'must not know of');
   check(`${collector}/ingest/a.ts`, `import { x } from '../sinks/jsonl/read-line.ts';`, 'must not know of');
   check(`${collector}/a.ts`, `const u = new URL('../../agent/src/w.ts', ${here});`, 'must not import agent');
   check('packages/agent/src/agent.ts', `import { request } from 'undici';`, 'undici belongs in');

@@ -48,6 +48,11 @@ const walls = [
     but: undefined,
   },
   {
+    inside: /^packages\/collector\/src\/(http|ingest|sinks)\//,
+    never: /^packages\/collector\/src\/front-door\//,
+    but: undefined,
+  },
+  {
     inside: /^packages\/collector\/src\/(?!steps\/|collector\.ts$)/,
     never: /^packages\/collector\/src\/steps\//,
     but: undefined,

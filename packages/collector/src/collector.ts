@@ -13,7 +13,7 @@ import { adminRoutes } from './admin/routes.ts';
 import { collectorStatus } from './admin/status.ts';
 import { createClientTable } from './admission/client-table.ts';
 import type { CollectorConfig } from './config.ts';
-import { openFrontDoor } from './front-door.ts';
+import { openFrontDoor } from './front-door/front-door.ts';
 import { evictAfterSeconds } from './ingest/settings.ts';
 import { createDoorbell } from './rings/doorbell.ts';
 import { chosenSinks } from './sinks/chosen.ts';

@@ -7,7 +7,7 @@ import type { Verb } from '@metricstream/shared/cli/program.ts';
 import { checkVerb, configVerb } from '@metricstream/shared/cli/verbs.ts';
 import { type CollectorConfig, collectorSpec } from './config.ts';
 import { forwardVerb } from './forward/verb.ts';
-import { frontDoorLines } from './front-door-check.ts';
+import { frontDoorLines } from './front-door/check.ts';
 import { backfillVerb, verifyVerb } from './migrate/verbs.ts';
 import { checkInfluxdb } from './setup/influxdb-check.ts';
 import { setupInfluxdbVerb } from './setup/influxdb.ts';

@@ -4,7 +4,7 @@
  */
 import type { Counters } from '@metricstream/shared/counters.ts';
 import { REFUSED_REASONS, REJECTED_REASONS } from '../ingest/counters.ts';
-import type { FrontDoor } from '../front-door.ts';
+import type { FrontDoor } from '../front-door/front-door.ts';
 import { REASONS } from '../http/reasons.ts';
 import type { JournalThread } from '../journal-thread/start.ts';
 import type { SinkThread } from '../sinks/start.ts';

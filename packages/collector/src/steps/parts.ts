@@ -8,12 +8,12 @@ import type { Log } from '@metricstream/shared/log.ts';
 import type { DecisionsView } from '../admin/decisions.ts';
 import type { StatusParts } from '../admin/status.ts';
 import type { CollectorConfig } from '../config.ts';
-import type { FrontDoor } from '../front-door.ts';
+import type { FrontDoor } from '../front-door/front-door.ts';
 import type { IngestWorkers } from '../ingest/start.ts';
 import type { JournalThread } from '../journal-thread/start.ts';
 import type { ChosenSink } from '../sinks/chosen.ts';
 import type { SinkThread } from '../sinks/start.ts';
-import type { Owned } from '../takeover.ts';
+import type { Owned } from './takeover.ts';
 
 export interface Parts {
   owned?: Owned;

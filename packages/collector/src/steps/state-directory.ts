@@ -5,7 +5,7 @@
 import { mkdirSync } from 'node:fs';
 import { MetricStreamError } from '@metricstream/shared/errors.ts';
 import type { Step } from '@metricstream/shared/lifecycle.ts';
-import { claimSuccession, ownDirectory, takeOver, tryOwnDirectory } from '../takeover.ts';
+import { claimSuccession, ownDirectory, takeOver, tryOwnDirectory } from './takeover.ts';
 import { assertPortFree } from './port.ts';
 import type { StepContext } from './parts.ts';
 

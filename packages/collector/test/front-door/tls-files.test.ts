@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { MetricStreamError } from '@metricstream/shared/errors.ts';
 import { silentLog } from '@metricstream/shared/log.ts';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { caFile, certificateFiles, readCertificate } from '../../../test/services/certificates.ts';
-import type { TlsMaterial } from '../src/http/tls.ts';
-import { openCertificates } from '../src/tls-certificates.ts';
-import { readTlsFiles } from '../src/tls-files.ts';
-import type { TlsFiles } from '../src/config/types.ts';
+import { caFile, certificateFiles, readCertificate } from '../../../../test/services/certificates.ts';
+import type { TlsMaterial } from '../../src/http/tls.ts';
+import { openCertificates } from '../../src/front-door/certificates.ts';
+import { readTlsFiles } from '../../src/front-door/tls-files.ts';
+import type { TlsFiles } from '../../src/config/types.ts';
 
 const NOW = Date.parse('2030-01-01T00:00:00Z');
 

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { caFile, certificateFiles } from '../../../test/services/certificates.ts';
-import { frontDoorLines } from '../src/front-door-check.ts';
+import { caFile, certificateFiles } from '../../../../test/services/certificates.ts';
+import { frontDoorLines } from '../../src/front-door/check.ts';
 
 function tokensFile(text: string): string {
   const dir = mkdtempSync(join(tmpdir(), 'ms-door-check-'));

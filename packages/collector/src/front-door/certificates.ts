@@ -4,9 +4,9 @@
  */
 import { messageOf } from '@metricstream/shared/errors.ts';
 import type { Log } from '@metricstream/shared/log.ts';
-import type { AuthMode, TlsFiles } from './config/types.ts';
-import { newTicketKeys } from './http/tls.ts';
-import type { TlsMaterial } from './http/tls.ts';
+import type { AuthMode, TlsFiles } from '../config/types.ts';
+import { newTicketKeys } from '../http/tls.ts';
+import type { TlsMaterial } from '../http/tls.ts';
 import { readTlsFiles } from './tls-files.ts';
 
 /** Whoever steals a ticket key can read what was sent under it: it does not live long. */

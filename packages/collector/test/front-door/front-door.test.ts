@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import type { Log } from '@metricstream/shared/log.ts';
 import { silentLog } from '@metricstream/shared/log.ts';
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import { certificateFiles } from '../../../test/services/certificates.ts';
-import { formatToken } from '../src/admission/tokens.ts';
-import type { CollectorConfig } from '../src/config.ts';
-import { type FrontDoor, openFrontDoor } from '../src/front-door.ts';
-import type { ToIngestWorker } from '../src/ingest/messages.ts';
+import { certificateFiles } from '../../../../test/services/certificates.ts';
+import { formatToken } from '../../src/admission/tokens.ts';
+import type { CollectorConfig } from '../../src/config.ts';
+import { type FrontDoor, openFrontDoor } from '../../src/front-door/front-door.ts';
+import type { ToIngestWorker } from '../../src/ingest/messages.ts';
 
 let file: string;
 

@@ -3,12 +3,12 @@
  * tokens file whenever it changes), and promises that a file found broken later changes nothing: what was read last
  * stays in force, and the log says what is wrong with the new one.
  */
-import { openCertificates } from './tls-certificates.ts';
-import type { TlsMaterial } from './http/tls.ts';
-import { type FileWatch, readTokensFile, watchFile } from './admission/tokens-file.ts';
-import type { TokenEntry } from './admission/tokens.ts';
-import type { CollectorConfig } from './config.ts';
-import type { IngestWorkers } from './ingest/start.ts';
+import { openCertificates } from './certificates.ts';
+import type { TlsMaterial } from '../http/tls.ts';
+import { type FileWatch, readTokensFile, watchFile } from '../admission/tokens-file.ts';
+import type { TokenEntry } from '../admission/tokens.ts';
+import type { CollectorConfig } from '../config.ts';
+import type { IngestWorkers } from '../ingest/start.ts';
 import { messageOf } from '@metricstream/shared/errors.ts';
 import type { Log } from '@metricstream/shared/log.ts';
 

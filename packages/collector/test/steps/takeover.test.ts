@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { silentLog } from '@metricstream/shared/log.ts';
 import { lockDirectory } from '@metricstream/shared/journal/lock.ts';
 import { expect, onTestFinished, test } from 'vitest';
-import { claimSuccession, ownDirectory, takeOver, tryOwnDirectory } from '../src/takeover.ts';
+import { claimSuccession, ownDirectory, takeOver, tryOwnDirectory } from '../../src/steps/takeover.ts';
 
 function temporaryDirectory(): string {
   const dir = mkdtempSync(join(tmpdir(), 'ms-takeover-unit-'));

@@ -8,9 +8,9 @@ import { createSecureContext } from 'node:tls';
 import { MetricStreamError } from '@metricstream/shared/errors.ts';
 import { belongTogether, certificatesIn, privateKeyIn } from '@metricstream/shared/pem.ts';
 import { readSmallFile } from '@metricstream/shared/small-file.ts';
-import type { AuthMode, TlsFiles } from './config/types.ts';
-import { newTicketKeys, tlsOptions } from './http/tls.ts';
-import type { TlsMaterial } from './http/tls.ts';
+import type { AuthMode, TlsFiles } from '../config/types.ts';
+import { newTicketKeys, tlsOptions } from '../http/tls.ts';
+import type { TlsMaterial } from '../http/tls.ts';
 
 /** Time enough to get another certificate. */
 const EXPIRES_SOON_MS = 14 * 86_400_000;

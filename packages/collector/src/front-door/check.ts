@@ -1,8 +1,8 @@
 /** What `check --connect` says of the files that say who may come in: the same reading as at a start, before it. */
 import type { CheckLine } from '@metricstream/shared/cli/check-line.ts';
 import { messageOf, MetricStreamError } from '@metricstream/shared/errors.ts';
-import { readTokensFile } from './admission/tokens-file.ts';
-import type { CollectorConfig } from './config.ts';
+import { readTokensFile } from '../admission/tokens-file.ts';
+import type { CollectorConfig } from '../config.ts';
 import { readTlsFiles } from './tls-files.ts';
 
 export function frontDoorLines(
