@@ -7,6 +7,7 @@ import { seeded } from '@metricstream/shared/testing/seeded.ts';
 import { expect, onTestFinished, test } from 'vitest';
 import { type CollectorApp, startAgent, startCollector } from '../app.ts';
 import { linesByTriple } from './ledger.ts';
+import { stopWhenStored } from './sinks.ts';
 
 const KILLS = 14;
 
@@ -50,7 +51,7 @@ test(`after ${KILLS} kills of the agent, seqs are stored once each and without a
   await last.stop();
   const final = last.logs.find((line) => line['final'] !== undefined)?.['final'] as AgentStatus;
   expect(final.points).toMatchObject({ in_spool: 0, dropped: {} });
-  await collector.stop();
+  await stopWhenStored(collector);
 
   const stored = linesByTriple(join(dir, 'points'));
   const seqsByEpoch = new Map<string, number[]>();

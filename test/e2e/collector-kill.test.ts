@@ -8,6 +8,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { startCollector } from '../app.ts';
 import { startFleet } from './clients.ts';
 import { linesByTriple, reconcile } from './ledger.ts';
+import { stopWhenStored } from './sinks.ts';
 
 const KILLS = 40;
 
@@ -34,7 +35,7 @@ test(`after ${KILLS} kills under load, each acknowledged batch is stored once, a
     while (fleet.acked.size === before) await delay(5);
   }
   await fleet.finish();
-  const end = await collector.stop();
+  const end = await stopWhenStored(collector);
   expect(end, collector.lastWords()).toMatchObject({ code: 0 });
   const { stored, ...faults } = reconcile(linesByTriple(join(dir, 'points')), fleet.sent, fleet.acked);
   expect(faults, `seed ${random.seed}`).toEqual({ lost: [], repeated: [], invented: [] });

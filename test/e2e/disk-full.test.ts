@@ -11,6 +11,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { startCollector } from '../app.ts';
 import { startFleet } from './clients.ts';
 import { linesByTriple, reconcile } from './ledger.ts';
+import { stopWhenStored } from './sinks.ts';
 
 const root = process.getuid?.() === 0 && process.platform === 'linux';
 
@@ -79,7 +80,7 @@ test.runIf(root)('a disk that fills up under load refuses with 503, loses nothin
   disk.free();
   await until('acknowledged again after there is room', () => answers('200') > refusedAt + 200);
   await fleet.finish();
-  expect(await collector.stop(), collector.lastWords()).toMatchObject({ code: 0 });
+  expect(await stopWhenStored(collector), collector.lastWords()).toMatchObject({ code: 0 });
   const { stored, ...faults } = reconcile(linesByTriple(points), fleet.sent, fleet.acked);
   expect(faults).toEqual({ lost: [], repeated: [], invented: [] });
   expect(stored).toBe(fleet.acked.size);

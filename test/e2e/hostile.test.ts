@@ -11,6 +11,7 @@ import { startFleet } from './clients.ts';
 import { startFlood } from './flood.ts';
 import { deaf, type Hostile, idle, silent, slowBodies, slowHeads } from './hostile-clients.ts';
 import { linesByTriple, reconcile } from './ledger.ts';
+import { stopWhenStored } from './sinks.ts';
 
 const HEAD_TIMEOUT_MS = 1500;
 const BODY_TIMEOUT_MS = 2500;
@@ -91,7 +92,7 @@ test('clients that behave lose nothing to those that do not, who are gone in tim
   expect(refused['rate_requests']).toBeGreaterThanOrEqual(refusals);
 
   expect([...fleet.answers.keys()], 'who behaves is told yes, each time').toEqual(['200']);
-  expect((await collector.stop()).code).toBe(0);
+  expect((await stopWhenStored(collector)).code).toBe(0);
   const stored = linesByTriple(join(dir, 'points'));
   for (const key of stored.keys()) if (!key.startsWith('client-')) stored.delete(key);
   const { lost, repeated, invented } = reconcile(stored, fleet.sent, fleet.acked);

@@ -7,6 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { startCollector } from '../app.ts';
 import { startFleet } from './clients.ts';
 import { linesByTriple, reconcile } from './ledger.ts';
+import { stopWhenStored } from './sinks.ts';
 
 function temporaryDirectory(): string {
   const dir = mkdtempSync(join(tmpdir(), 'ms-odd-'));
@@ -33,7 +34,7 @@ test('a cursor beyond the end of the journal is set to the end before anything i
   const after = startFleet({ clients: 2, url: second.url, pauseMs: 5, namePrefix: 'after' });
   while (after.acked.size < 50) await delay(5);
   await after.finish();
-  await second.stop();
+  await stopWhenStored(second);
   const sent = new Map([...before.sent, ...after.sent]);
   const acked = new Set([...before.acked, ...after.acked]);
   const { stored, ...faults } = reconcile(linesByTriple(join(dir, 'points')), sent, acked);
@@ -54,7 +55,7 @@ test('a sink that cannot start holds up nobody, and starts by itself once it can
   rmSync(points);
   await collector.waitForLog('sink jsonl: going on');
   await fleet.finish();
-  expect(await collector.stop()).toMatchObject({ code: 0 });
+  expect(await stopWhenStored(collector)).toMatchObject({ code: 0 });
   const { stored, ...faults } = reconcile(linesByTriple(points), fleet.sent, fleet.acked);
   expect(faults).toEqual(NO_FAULTS);
   expect(stored).toBe(fleet.acked.size);

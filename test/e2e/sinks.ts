@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
-import type { App, Config } from '../app.ts';
+import type { App, CollectorApp, Config } from '../app.ts';
 import { queryInflux1 } from '../services/index.ts';
 
 const WAIT_EVERY_MS = 50;
@@ -36,6 +36,15 @@ export async function sinkOf(app: App, name: string): Promise<SinkFigures> {
   const sink = sinks[name];
   if (sink === undefined) throw new Error(`${app.name} has no sink ${name}`);
   return sink;
+}
+
+/** Stops a collector whose sinks have stored all there is: a stop gives them no more than seconds, the journal has the rest. */
+export async function stopWhenStored(collector: CollectorApp): ReturnType<CollectorApp['stop']> {
+  await until(async () => {
+    const { sinks } = (await collector.status()) as { sinks: Record<string, SinkFigures> };
+    return Object.values(sinks).every(({ lag_points: lag }) => lag === 0);
+  });
+  return collector.stop();
 }
 
 /** A collector whose clients are not limited, with JSONL in `dir/points` and these sinks beside it. */

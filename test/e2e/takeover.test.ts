@@ -13,6 +13,7 @@ import { productEntries } from '../../install/local/session.ts';
 import { type Config, startCollector } from '../app.ts';
 import { startFleet } from './clients.ts';
 import { linesByTriple, reconcile } from './ledger.ts';
+import { stopWhenStored } from './sinks.ts';
 
 const TAKEOVERS = 20;
 const CLIENTS = 8;
@@ -133,7 +134,7 @@ test(`${TAKEOVERS} takeovers under load: each batch is stored once, no connectio
   const errors = fleet.answers.get('error') ?? 0;
   expect(await door.stop()).toBe(0);
   await fleet.finish();
-  expect(await running.stop(), running.lastWords()).toMatchObject({ code: 0 });
+  expect(await stopWhenStored(running), running.lastWords()).toMatchObject({ code: 0 });
   const { stored, ...faults } = reconcile(linesByTriple(join(dir, 'points')), fleet.sent, fleet.acked);
   expect(faults).toEqual(NO_FAULTS);
   expect(stored).toBe(fleet.acked.size);

@@ -13,7 +13,7 @@ import { fuzz } from './fuzz.ts';
 import { OPERATORS } from './operators.ts';
 import { cut, makeStream } from './streams.ts';
 
-const SEED = Date.now() % 1_000_000_000;
+const SEED = seeded(Date.now() % 1_000_000_000).seed;
 const REQUESTS = 200_000;
 const STREAMS_OVER_SOCKETS = 1500;
 const SOCKETS = 16;

@@ -215,8 +215,13 @@ export class Connection implements SocketUser, ExchangeOwner {
     }
     if (this.waitsFor === Wait.head) this.intake.fail('head_timeout');
     else if (this.intake.insideBody) this.intake.fail('body_timeout');
-    else this.closeAfterLast();
+    else this.leaveIdle();
     this.settle();
+  }
+
+  private leaveIdle(): void {
+    if (this.intake.isFresh) this.shared.handler.malformed(0, 'silent', this.remote);
+    this.closeAfterLast();
   }
 
   private closeAfterLast(): void {

@@ -12,7 +12,6 @@ import { parseHead } from './parser.ts';
 import { INCOMPLETE, INVALID } from './request-head.ts';
 import type { Reason } from './reasons.ts';
 import { statusOf } from './reasons.ts';
-import { refusal } from './responses.ts';
 import type { Shared } from './shared.ts';
 import { CR, LF, areAll } from './syntax.ts';
 
@@ -248,7 +247,7 @@ export class Intake {
         this.shared.abort(exchange);
       }
       exchange.close = true;
-      exchange.reply = refusal(reason);
+      exchange.reply = this.shared.refusals[reason];
     }
     this.close();
     this.outbox.collect();
@@ -257,6 +256,11 @@ export class Intake {
   /** Bytes of the body being read that have come. */
   get bodyBytes(): number {
     return this.body === null ? 0 : this.body.length;
+  }
+
+  /** No request has come yet. */
+  get isFresh(): boolean {
+    return this.requests === 0;
   }
 
   /** A request was begun whose body is not complete. */

@@ -3,6 +3,8 @@
  * answered with and the sentence the client reads. The list is short and fixed, so a code can be a metric label.
  */
 
+import type { HttpLimits } from './types.ts';
+
 /** code → [status, sentence]. Status 0: nothing could be answered, the connection was just closed. */
 const TABLE = {
   request_line: [400, 'the request line is not METHOD SP TARGET SP HTTP/1.1 CRLF'],
@@ -30,6 +32,7 @@ const TABLE = {
   trailer: [400, 'a trailer field is malformed'],
   trailer_too_large: [431, 'the trailer fields are too many or too large'],
   truncated: [400, 'the connection was half-closed inside a request'],
+  silent: [0, 'nothing came after connecting'],
   head_timeout: [408, 'the request head took too long'],
   body_timeout: [408, 'the request body took too long'],
   body_slow: [408, 'the request body came too slowly'],
@@ -55,7 +58,19 @@ export function statusOf(reason: Reason): number {
   return TABLE[reason][0];
 }
 
-/** @returns the one-line text the client reads. */
-export function sentenceOf(reason: Reason): string {
-  return TABLE[reason][1];
+/** @returns the one-line text the client reads, with the limit that was met where there is one. */
+export function sentenceOf(reason: Reason, limits?: HttpLimits): string {
+  const met = LIMIT_OF[reason];
+  const [, sentence] = TABLE[reason];
+  return met === undefined || limits === undefined ? sentence : `${sentence}: ${met[1]} ${limits[met[0]]} ${met[2]}`;
 }
+
+const LIMIT_OF: Partial<
+  Record<Reason, readonly [limit: keyof HttpLimits, bound: 'at most' | 'at least', unit: string]>
+> = {
+  target_too_long: ['targetBytesMax', 'at most', 'bytes'],
+  head_too_large: ['headBytesMax', 'at most', 'bytes'],
+  fields_too_many: ['headersMax', 'at most', 'fields'],
+  body_too_large: ['bodyBytesMax', 'at most', 'bytes'],
+  body_slow: ['bodyBytesPerSecondMin', 'at least', 'bytes a second'],
+};

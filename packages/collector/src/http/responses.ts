@@ -5,7 +5,7 @@
  */
 import type { Reason } from './reasons.ts';
 import { REASONS, sentenceOf, statusOf } from './reasons.ts';
-import type { Answer } from './types.ts';
+import type { Answer, HttpLimits } from './types.ts';
 
 const PHRASES: Readonly<Record<number, string>> = {
   200: 'OK',
@@ -60,9 +60,16 @@ export function withBody(status: number, type: string, headers: ExtraHeaders = {
   return (body) => ({ status, line, text: `${before}${body.length}\r\n\r\n${body}`, close: false });
 }
 
-/** The answer http/ gives by itself for `reason`; the connection closes after it. */
-export function refusal(reason: Reason): Answer {
-  return REFUSALS[reason];
+/** @returns the answers http/ gives by itself, by reason; the connection closes after each. */
+export function refusalsFor(limits: HttpLimits): Readonly<Record<Reason, Answer>> {
+  const answered = REASONS.filter((reason) => statusOf(reason) !== 0);
+  return Object.fromEntries(
+    answered.map((reason) => {
+      const status = statusOf(reason);
+      const headers: ExtraHeaders = status === 503 || status === 429 ? { 'Retry-After': '2' } : {};
+      return [reason, { ...plain(status, sentenceOf(reason, limits), headers), close: true }];
+    }),
+  ) as Record<Reason, Answer>;
 }
 
 /** @returns the Date field of answers sent in this second, with its line end. */
@@ -100,16 +107,3 @@ function fieldsOf(headers: ExtraHeaders): string {
   }
   return text;
 }
-
-const REFUSALS = Object.fromEntries(
-  REASONS.filter((reason) => statusOf(reason) !== 0).map((reason) => {
-    const status = statusOf(reason);
-    return [
-      reason,
-      {
-        ...plain(status, sentenceOf(reason), status === 503 || status === 429 ? { 'Retry-After': '2' } : {}),
-        close: true,
-      },
-    ];
-  }),
-) as Record<Reason, Answer>;

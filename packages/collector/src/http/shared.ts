@@ -5,8 +5,9 @@
  */
 import type { HttpExchange } from './exchange.ts';
 import { RequestHead } from './request-head.ts';
-import { dateField } from './responses.ts';
-import type { Handler, HttpLimits } from './types.ts';
+import type { Reason } from './reasons.ts';
+import { dateField, refusalsFor } from './responses.ts';
+import type { Answer, Handler, HttpLimits } from './types.ts';
 
 export const TICK_MS = 250;
 /** A closing connection reads and drops what still comes for this long, so that no reset eats the last answer. */
@@ -39,6 +40,8 @@ interface Flushable {
 export class Shared {
   readonly limits: HttpLimits;
   readonly handler: Handler;
+  /** What http/ answers by itself. */
+  readonly refusals: Readonly<Record<Reason, Answer>>;
   readonly ticks: { head: number; body: number; bodyGrace: number; idle: number; write: number; linger: number };
   readonly stats: HttpStats = {
     connectionsAccepted: 0,
@@ -69,6 +72,7 @@ export class Shared {
       throw new Error(`http: headBytesMax is ${limits.headBytesMax}, at most 65535 fits the parser's offsets`);
     this.limits = limits;
     this.handler = handler;
+    this.refusals = refusalsFor(limits);
     this.scratch = new RequestHead(limits.headersMax);
     const nowUnixMs = Date.now();
     this.second = secondOf(nowUnixMs);

@@ -1,7 +1,8 @@
 /** Answers as text: lengths, the fields http/ adds, and what cannot be smuggled into them. */
 import { expect, test } from 'vitest';
 import { REASONS, statusOf } from '../../src/http/reasons.ts';
-import { dateField, empty, finalText, plain, refusal, withBody } from '../../src/http/responses.ts';
+import { LIMITS } from './harness.ts';
+import { dateField, empty, finalText, plain, refusalsFor, withBody } from '../../src/http/responses.ts';
 
 test('answers carry their exact length, and 204 none', () => {
   expect(empty(204)).toMatchObject({ line: 'HTTP/1.1 204 No Content\r\n', text: '\r\n' });
@@ -30,8 +31,16 @@ test('a header that would break out of its line, or a status without a phrase, t
 });
 
 test('every reason that can be answered has a refusal that closes', () => {
+  const refusals = refusalsFor(LIMITS);
   for (const reason of REASONS.filter((r) => statusOf(r) !== 0)) {
-    expect(refusal(reason)).toMatchObject({ status: statusOf(reason), close: true });
+    expect(refusals[reason]).toMatchObject({ status: statusOf(reason), close: true });
     expect(reason).toMatch(/^[a-z]+(_[a-z]+)*$/);
   }
+});
+
+test('a refusal for a limit says which', () => {
+  const { body_too_large: body, head_too_large: head, body_slow: slow } = refusalsFor({ ...LIMITS, bodyBytesMax: 77 });
+  expect(body.text).toContain('the body is too large: at most 77 bytes');
+  expect(head.text).toContain('at most 8192 bytes');
+  expect(slow.text).toContain('at least 0 bytes a second');
 });
