@@ -1,8 +1,8 @@
 /** Lines of /v1/jsonl over a real ring, journal and group commit: what becomes of them, and what their sender is told. */
-import { encodeBatch } from '@metricstream/proto/encode.ts';
 import { createSeriesSetCache, readBatch } from '@metricstream/proto/read.ts';
 import type { JournalRecord } from '@metricstream/shared/journal/record.ts';
 import { expect, test } from 'vitest';
+import { onePointBatch } from '../one-point-batch.ts';
 import { rig } from './rig.ts';
 
 /** `name value`, for every point of these records. */
@@ -70,7 +70,7 @@ test('what could not be stored is 503, leaves no gap behind, and comes again und
 test('requests in one turn keep their answers apart, and batches of agents beside them', async () => {
   const { sendLines, send, turn, round, events } = rig();
   sendLines('two', onHosts(2));
-  send('agent', agentBatch('c', 1));
+  send('agent', onePointBatch(1));
   sendLines('none', [{ name: 'x' }]);
   sendLines('one', onHosts(1));
   turn();
@@ -127,7 +127,7 @@ test('lines that become many batches are charged for each of them but the first'
 
 test("nobody may send a batch under a client_id that is the collector's own", () => {
   const { post, send, events, answers } = rig();
-  const body = agentBatch('jsonl:local', 1);
+  const body = onePointBatch(1, { clientId: 'jsonl:local' });
   const headers = { 'content-type': 'application/x-protobuf', 'client-id': 'jsonl:local' };
   post({ name: 'named', path: '/v1/batches', headers, body });
   send('hidden in the batch', body);
@@ -154,20 +154,3 @@ test.each([
   expect(events.at(-1)).toBe(`${name}: ${status}`);
   expect(() => JSON.parse(answers.get(name) ?? '')).not.toThrow();
 });
-
-function agentBatch(clientId: string, seq: number): Uint8Array {
-  return encodeBatch({
-    clientId,
-    epoch: 1024,
-    seq,
-    schemaVersion: 1,
-    agentVersion: 'test',
-    configHash: 0n,
-    pointsSampledTotal: seq,
-    droppedTotal: [],
-    resource: [],
-    series: [{ name: 'test.value', unit: 'count', kind: 'float', labels: [] }],
-    timesUnixNano: [1_764_000_000_000_000_000n],
-    values: Float64Array.of(seq),
-  });
-}

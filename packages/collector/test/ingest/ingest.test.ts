@@ -1,30 +1,13 @@
 /** From a request to its answer over a real ring, journal and group commit: who is told what, and not before when. */
-import { encodeBatch } from '@metricstream/proto/encode.ts';
 import { setImmediate as turnEnd } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { onePointBatch } from '../one-point-batch.ts';
 import { rig } from './rig.ts';
-
-function batchOf(seq: number, value = seq): Uint8Array {
-  return encodeBatch({
-    clientId: 'c',
-    epoch: 1024,
-    seq,
-    schemaVersion: 1,
-    agentVersion: 'test',
-    configHash: 0n,
-    pointsSampledTotal: seq,
-    droppedTotal: [],
-    resource: [],
-    series: [{ name: 'test.value', unit: 'count', kind: 'float', labels: [] }],
-    timesUnixNano: [1_764_000_000_000_000_000n],
-    values: Float64Array.of(value),
-  });
-}
 
 test('no yes leaves before the sync has returned', async () => {
   const { send, turn, round, events } = rig();
-  send('first', batchOf(1));
-  send('second', batchOf(2));
+  send('first', onePointBatch(1));
+  send('second', onePointBatch(2));
   turn();
   for (let i = 0; i < 20; i++) await turnEnd();
   expect(events).toEqual([]);
@@ -35,20 +18,20 @@ test('no yes leaves before the sync has returned', async () => {
 
 test('when the sync fails everybody gets 503, and the same bytes are taken as new when they come again', async () => {
   const { send, turn, round, events, failSyncs, seqsOnDisk, counters } = rig();
-  send('one', batchOf(1));
+  send('one', onePointBatch(1));
   turn();
   await round();
   failSyncs(true);
-  send('two', batchOf(2));
-  send('two again', batchOf(2));
-  send('two, other bytes', batchOf(2, 99));
+  send('two', onePointBatch(2));
+  send('two again', onePointBatch(2));
+  send('two, other bytes', onePointBatch(2, { value: 99 }));
   turn();
   events.length = 0;
   await round();
   expect(events).toEqual(['sync', 'two: 503', 'two again: 503', 'two, other bytes: 503']);
   expect(seqsOnDisk()).toEqual([1]);
   failSyncs(false);
-  send('two', batchOf(2));
+  send('two', onePointBatch(2));
   turn();
   await round();
   expect(events.at(-1)).toBe('two: 200');
@@ -58,12 +41,12 @@ test('when the sync fails everybody gets 503, and the same bytes are taken as ne
 
 test('each exchange of a mixed group gets its own verdict, also behind one whose client is gone', async () => {
   const { send, turn, round, events, seqsOnDisk } = rig();
-  send('new', batchOf(1));
-  send('broken', batchOf(2).subarray(0, 30));
-  send('gone', batchOf(2), true);
-  send('duplicate', batchOf(1));
-  send('conflict', batchOf(1, 99));
-  send('last', batchOf(3));
+  send('new', onePointBatch(1));
+  send('broken', onePointBatch(2).subarray(0, 30));
+  send('gone', onePointBatch(2), true);
+  send('duplicate', onePointBatch(1));
+  send('conflict', onePointBatch(1, { value: 99 }));
+  send('last', onePointBatch(3));
   turn();
   expect(events).toEqual(['broken: 400']);
   await round();
@@ -74,12 +57,12 @@ test('each exchange of a mixed group gets its own verdict, also behind one whose
 test('a full ring is 503 at once, holds nothing of the batch, and takes it when there is room', async () => {
   const { send, turn, round, events, counters, seqsOnDisk } = rig('journal', 4096);
   let seq = 0;
-  while (counters.get('refused_ring_full') === 0) send(`${++seq}`, batchOf(seq));
+  while (counters.get('refused_ring_full') === 0) send(`${++seq}`, onePointBatch(seq));
   expect(events).toEqual([`${seq}: 503`]);
   turn();
   await round();
   expect(events.filter((event) => event.endsWith('200'))).toHaveLength(seq - 1);
-  send('again', batchOf(seq));
+  send('again', onePointBatch(seq));
   turn();
   await round();
   expect(events.at(-1)).toBe('again: 200');
@@ -89,9 +72,9 @@ test('a full ring is 503 at once, holds nothing of the batch, and takes it when 
 test('many laps of a small ring: every answer is that of its own batch', async () => {
   const { send, turn, round, events } = rig('journal', 4096);
   for (let seq = 1; seq <= 200; seq += 4) {
-    for (let i = 0; i < 4; i++) send(`${seq + i}`, batchOf(seq + i));
-    send(`${seq} once more`, batchOf(seq));
-    send(`not ${seq}`, batchOf(seq, 0.5));
+    for (let i = 0; i < 4; i++) send(`${seq + i}`, onePointBatch(seq + i));
+    send(`${seq} once more`, onePointBatch(seq));
+    send(`not ${seq}`, onePointBatch(seq, { value: 0.5 }));
     turn();
     events.length = 0;
     await round();
@@ -103,13 +86,13 @@ test('many laps of a small ring: every answer is that of its own batch', async (
 test('with ack: memory the yes leaves at once, and what the journal could not take then is counted as lost', async () => {
   const { send, turn, round, events, failSyncs, counters, seqsOnDisk } = rig('memory');
   failSyncs(true);
-  send('one', batchOf(1));
+  send('one', onePointBatch(1));
   turn();
   expect(events).toEqual(['one: 200']);
   await round();
   expect([counters.get('lostBatches'), counters.get('lostPoints')]).toEqual([1, 1]);
   failSyncs(false);
-  send('two', batchOf(2));
+  send('two', onePointBatch(2));
   turn();
   await round();
   expect(counters.get('lostBatches')).toBe(1);
@@ -120,7 +103,7 @@ test('what we could not take is given back in bytes, what we took is owed in poi
   // What comes back by itself while the test runs is far less than a batch.
   const limits = { requestsPerSecond: 1000, bytesPerSecond: 100, pointsPerSecond: 0.1, burstMs: 30_000 };
   const { send, turn, round, events, failSyncs, left } = rig('journal', 64 * 1024, limits);
-  const batch = batchOf(1);
+  const batch = onePointBatch(1);
   const [bytes, points] = [left('bytes'), left('points')];
   const half = batch.length / 2;
   failSyncs(true);

@@ -2,7 +2,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { encodeBatch } from '@metricstream/proto/encode.ts';
 import { parseConfig } from '@metricstream/shared/config/load.ts';
 import { silentLog } from '@metricstream/shared/log.ts';
 import { expect, test } from 'vitest';
@@ -11,6 +10,7 @@ import { collectorSpec } from '../../src/config.ts';
 import { ingestSettings } from '../../src/ingest/settings.ts';
 import type { IngestSettings, IngestWorkers } from '../../src/ingest/start.ts';
 import { startIngestWorkers } from '../../src/ingest/start.ts';
+import { onePointBatch } from '../one-point-batch.ts';
 import { commonParts } from './common-parts.ts';
 import { RING_WORD } from '../../src/rings/ring-layout.ts';
 import { createRingReader } from '../../src/rings/ring-reader.ts';
@@ -29,23 +29,6 @@ function isListening(port: number): Promise<boolean> {
     socket.on('connect', () => resolve(true));
     socket.on('error', () => resolve(false));
     socket.on('connect', () => socket.destroy());
-  });
-}
-
-function batchOf(): Uint8Array {
-  return encodeBatch({
-    clientId: 'c',
-    epoch: 1024,
-    seq: 1,
-    schemaVersion: 1,
-    agentVersion: 'test',
-    configHash: 0n,
-    pointsSampledTotal: 1,
-    droppedTotal: [],
-    resource: [],
-    series: [{ name: 'test.value', unit: 'count', kind: 'float', labels: [] }],
-    timesUnixNano: [1_764_000_000_000_000_000n],
-    values: Float64Array.of(1),
   });
 }
 
@@ -79,7 +62,7 @@ async function killWorker(ring: SharedArrayBuffer, port: number, authorization: 
   const socket = connect(port, '127.0.0.1').resume();
   const cutOff = once(socket, 'close');
   socket.on('error', () => {});
-  const body = batchOf();
+  const body = onePointBatch(1);
   const fields = `Host: a\r\nClient-Id: c\r\nContent-Type: application/x-protobuf\r\nAuthorization: ${authorization}\r\n`;
   socket.write(`POST /v1/batches HTTP/1.1\r\n${fields}Content-Length: ${body.length}\r\n\r\n`);
   socket.write(body);

@@ -1,9 +1,9 @@
 /** Who is turned away: a web page, and whoever was taken off the list while the body was still on its way. */
-import { encodeBatch } from '@metricstream/proto/encode.ts';
 import { silentLog } from '@metricstream/shared/log.ts';
 import { expect, test } from 'vitest';
 import { createAuth } from '../../src/admission/auth.ts';
 import { sha256Of, type TokenEntry } from '../../src/admission/tokens.ts';
+import { onePointBatch } from '../one-point-batch.ts';
 import { NO_ADDRESSES } from './common-parts.ts';
 import { rig } from './rig.ts';
 
@@ -18,23 +18,6 @@ const entry = (clients: string): TokenEntry => ({
   expiresUnixMs: Infinity,
 });
 
-function batchOf(seq: number): Uint8Array {
-  return encodeBatch({
-    clientId: 'c',
-    epoch: 1024,
-    seq,
-    schemaVersion: 1,
-    agentVersion: 'test',
-    configHash: 0n,
-    pointsSampledTotal: seq,
-    droppedTotal: [],
-    resource: [],
-    series: [{ name: 'test.value', unit: 'count', kind: 'float', labels: [] }],
-    timesUnixNano: [1_764_000_000_000_000_000n],
-    values: Float64Array.of(seq),
-  });
-}
-
 test.each([
   ['revoked', [], 401, 401],
   ['given to others', [entry('other-*')], 403, 200],
@@ -42,12 +25,12 @@ test.each([
 ])('a token %s between head and body', async (_what, after, batchStatus, linesStatus) => {
   const auth = createAuth({ mode: 'tokens', tokens: [entry('*')], addresses: NO_ADDRESSES });
   const { post, turn, round, events, seqsOnDisk, counters } = rig('journal', 64 * 1024, undefined, auth);
-  post({ name: 'before', path: '/v1/batches', headers: HEADERS, body: batchOf(1) });
+  post({ name: 'before', path: '/v1/batches', headers: HEADERS, body: onePointBatch(1) });
   turn();
   await round();
   auth.setTokens([entry('*')]);
   const between = (): void => auth.setTokens(after);
-  post({ name: 'batch', path: '/v1/batches', headers: HEADERS, body: batchOf(2), between });
+  post({ name: 'batch', path: '/v1/batches', headers: HEADERS, body: onePointBatch(2), between });
   auth.setTokens([entry('*')]);
   post({ name: 'lines', path: '/v1/jsonl', headers: { authorization: HEADERS.authorization }, body: LINE, between });
   turn();
@@ -64,7 +47,7 @@ test('a token that expires between head and body is one no longer', () => {
   const auth = createAuth({ mode: 'tokens', tokens, addresses: NO_ADDRESSES, nowUnixMs: () => nowUnixMs });
   const { post, events } = rig('journal', 64 * 1024, undefined, auth);
   const between = (): void => void (nowUnixMs = 1000);
-  post({ name: 'batch', path: '/v1/batches', headers: HEADERS, body: batchOf(1), between });
+  post({ name: 'batch', path: '/v1/batches', headers: HEADERS, body: onePointBatch(1), between });
   expect(events).toEqual(['batch: 401']);
 });
 
@@ -73,7 +56,7 @@ test('whoever speaks for another client is named in the log, with the client and
   const log = { ...silentLog, warn: (...line: unknown[]) => void warned.push(line) };
   const auth = createAuth({ mode: 'tokens', tokens: [entry('other-*')], addresses: NO_ADDRESSES });
   const { post, answers } = rig('journal', 64 * 1024, undefined, auth, log);
-  post({ name: 'batch', path: '/v1/batches', headers: HEADERS, body: batchOf(1) });
+  post({ name: 'batch', path: '/v1/batches', headers: HEADERS, body: onePointBatch(1) });
   expect(answers.get('batch')).toContain('may not speak for this Client-Id');
   expect(warned).toEqual([
     [
@@ -89,7 +72,7 @@ test('batches are not taken from web pages, whatever name brought them here', ()
     name: 'page',
     path: '/v1/batches',
     headers: { ...HEADERS, origin: 'http://pointed.example' },
-    body: batchOf(1),
+    body: onePointBatch(1),
   });
   expect(events).toEqual(['page: 403']);
   expect(answers.get('page')).toMatch(/web pages/);

@@ -3,7 +3,6 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { encodeBatch } from '@metricstream/proto/encode.ts';
 import type { Journal } from '@metricstream/shared/journal/journal.ts';
 import { openJournal } from '@metricstream/shared/journal/journal.ts';
 import { createDurablePosition } from '@metricstream/shared/journal/position.ts';
@@ -11,22 +10,10 @@ import { RecordKind, recordLength, writeRecord } from '@metricstream/shared/jour
 import { silentLog } from '@metricstream/shared/log.ts';
 import { expect, onTestFinished, test } from 'vitest';
 import { startSinkThread } from '../../src/sinks/start.ts';
+import { onePointBatch } from '../one-point-batch.ts';
 
 function append(journal: Journal, seq: number): void {
-  const batch = encodeBatch({
-    clientId: 'c',
-    epoch: 1024,
-    seq,
-    schemaVersion: 1,
-    agentVersion: 'test',
-    configHash: 0n,
-    pointsSampledTotal: seq,
-    droppedTotal: [],
-    resource: [],
-    series: [{ name: 'test.value', unit: 'count', kind: 'float', labels: [] }],
-    timesUnixNano: [1_764_000_000_000_000_000n],
-    values: Float64Array.of(seq),
-  });
+  const batch = onePointBatch(seq);
   const bytes = new Uint8Array(recordLength(1, batch.length));
   const head = { kind: RecordKind.batch, lane: 0, clientId: 'c', points: 1, epoch: 1024, seq, oldestSeq: 0 } as const;
   writeRecord(bytes, new DataView(bytes.buffer), 0, { ...head, receivedUnixMs: 1 }, batch);
